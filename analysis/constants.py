@@ -1,0 +1,8 @@
+"""Physical constants (CODATA 2018, SI)."""
+
+VACUUM_PERMEABILITY = 1.25663706212e-6
+"""mu0, T m/A."""
+ELEMENTARY_CHARGE = 1.602176634e-19
+"""e, C."""
+REDUCED_PLANCK_CONSTANT = 1.054571817e-34
+"""hbar, J s."""

@@ -1,0 +1,19 @@
+"""Errors of the bench; each names the device, what happened and what to do."""
+
+from __future__ import annotations
+
+from analysis.errors import AsotError
+
+
+class DeviceError(AsotError):
+    """An instrument did not do what it was asked to do."""
+
+    def __init__(self, device: str, what: str, remedy: str) -> None:
+        super().__init__(f"{device}: {what} {remedy}")
+        self.device = device
+        self.what = what
+        self.remedy = remedy
+
+
+class LimitError(AsotError, ValueError):
+    """A set-point beyond a limit of the instrument, the bench or the sample; nothing was sent."""
