@@ -58,10 +58,16 @@ class VirtualClock:
     Waits of the owner advance it at once, and so does the nominal latency of each exchange with an
     instrument (`elapse`), so that polling loops end. Other threads read it and move nothing: a window that
     watches a simulated run changes no number of it.
+
+    Parameters
+    ----------
+    realtime
+        Really sleep through each advance, so that a simulated run lasts as long as a real one.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, realtime: bool = False) -> None:
         self._now = 0.0
+        self._sleep = time.sleep if realtime else lambda seconds: None
         self._epoch: Epoch = (0, 0, 0)
         self._owner = threading.get_ident()
         self._advance_listeners: list[Callable[[float, float], None]] = []
@@ -109,6 +115,7 @@ class VirtualClock:
     def _advance(self, seconds: float) -> None:
         if seconds <= 0:
             return
+        self._sleep(seconds)
         start, self._now = self._now, self._now + seconds
         for listener in self._advance_listeners:
             listener(start, self._now)

@@ -1,0 +1,413 @@
+"""Journal of a run: a SQLite file in which every point is durable before it is acknowledged."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import struct
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from numbers import Real
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.errors import AsotError, InputError, describe
+from analysis.run_file import SCHEMA_VERSION, Column, check_columns, check_notes, metadata_json
+
+FINAL_STATUSES = ("finished", "aborted", "failed", "interrupted")
+"""How a run can end; before that its status is "running"."""
+
+_RECORDING = "recording"
+_APPLICATION_ID = 0x61736F74  # "asot"
+_COMMIT_INTERVAL = 0.01  # s: above 100 points/s several points share a commit
+_BURST = 0.5  # s: so long a burst may exceed that rate and still have a commit for every point
+
+_LAYOUT = f"""
+BEGIN;
+CREATE TABLE run (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE notes (name TEXT PRIMARY KEY, text TEXT NOT NULL);
+CREATE TABLE columns (position INTEGER PRIMARY KEY, name TEXT, unit TEXT, description TEXT, role TEXT);
+CREATE TABLE points (point INTEGER PRIMARY KEY, data BLOB NOT NULL);
+PRAGMA application_id = {_APPLICATION_ID};
+PRAGMA user_version = {SCHEMA_VERSION};
+"""
+
+_REMEDIES = {
+    "SQLITE_FULL": "Free disk space; every acknowledged point is stored, those after it are not.",
+    "SQLITE_BUSY": "Another program is using the journal: close it and try again.",
+    "SQLITE_CANTOPEN": "Check that the folder exists and may be written to.",
+    "SQLITE_READONLY": "Check that the file and its folder may be written to.",
+    "SQLITE_IOERR": "Check the disk and its free space; record to a local disk, not to a network share.",
+    "SQLITE_NOTADB": "Give the .journal file of a run.",
+    "SQLITE_CORRUPT": "Copy the file away before anything else, then try `sqlite3 FILE .recover`.",
+}
+
+
+class JournalError(AsotError):
+    """A journal that cannot be written or read; the message names the file and the remedy."""
+
+
+class Journal:
+    """Points, notes and metadata of one run. Make one with `create`, look at one with `open`.
+
+    A point is stored as little-endian float64, one per column in the order of the table `columns`, so that
+    every value, NaN and -0.0 included, comes back bit for bit. Notes and metadata may change until the run
+    is stored; points never do.
+
+    Attributes
+    ----------
+    path : Path
+    columns : tuple of Column
+    acknowledged : int
+        Index of the last committed point, -1 before the first. Points up to it survive `kill -9` and, as far
+        as the disk keeps its promises, a power cut.
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, columns: Sequence[Column]) -> None:
+        self.path = path
+        self.columns = tuple(columns)
+        self.acknowledged = -1
+        self._connection = connection
+        self._names = tuple(column.name for column in columns)
+        self._pack = struct.Struct(f"<{len(self._names)}d").pack
+        self._next = 0
+        self._commit_due = 0.0
+        self._state = "opened for reading"
+
+    @classmethod
+    def create(
+        cls,
+        path: str | Path,
+        metadata: Mapping[str, Any],
+        notes: Mapping[str, str],
+        columns: Sequence[Column],
+    ) -> Self:
+        """Begin the journal of a run.
+
+        Parameters
+        ----------
+        path
+            New file on a local disk, `<stem>.journal`.
+        metadata
+            See `analysis.run_file`; `start_time` is now unless given.
+        notes
+            Texts kept verbatim: at least `bench`, `sample` and `recipe` (TOML); `twin` holds the secrets of a
+            simulated bench.
+        columns
+            What `append` will be given.
+
+        Raises
+        ------
+        InputError
+            When something of the description is missing or wrong: found here, before the sweep.
+        JournalError
+            When the file exists or cannot be made.
+        """
+        path = Path(path)
+        described = {"start_time": datetime.now(UTC).isoformat(), **metadata}
+        check_columns(columns)
+        check_notes(notes)
+        text = metadata_json(described, columns)
+        try:
+            path.open("xb").close()
+        except OSError as error:
+            raise JournalError(
+                f"Journal {path} must be a new file; {error.strerror or error}. Check the folder; "
+                "`asot recover FOLDER` turns journals that were left there into run files."
+            ) from None
+        with _sqlite_errors(path):
+            connection = sqlite3.connect(path, isolation_level=None)
+            try:
+                connection.execute("PRAGMA journal_mode=WAL")
+                connection.execute("PRAGMA synchronous=FULL")
+                connection.executescript(_LAYOUT)
+                connection.executemany(
+                    "INSERT INTO run VALUES (?, ?)",
+                    [("metadata", text), ("status", "running"), ("exit_reason", "")],
+                )
+                connection.executemany("INSERT INTO notes VALUES (?, ?)", notes.items())
+                connection.executemany(
+                    "INSERT INTO columns VALUES (?, ?, ?, ?, ?)",
+                    [(i, c.name, c.unit, c.description, c.role) for i, c in enumerate(columns)],
+                )
+                connection.execute("COMMIT")
+            except BaseException:
+                connection.close()
+                raise
+        journal = cls(path, connection, columns)
+        journal._state = _RECORDING
+        return journal
+
+    @classmethod
+    def open(cls, path: str | Path) -> Self:
+        """Look at a journal, finished or still growing, without being able to change it.
+
+        On Windows an open journal cannot be removed: programs that follow a run open, read and close.
+
+        Raises
+        ------
+        JournalError
+            When the file is missing, damaged, no journal, or of a newer schema than this program knows.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise JournalError(f"Journal {path} must exist; there is none. Check the name and folder.")
+        with _sqlite_errors(path):
+            connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
+            try:
+                _check_format(path, connection)
+                columns = connection.execute(
+                    "SELECT name, unit, description, role FROM columns ORDER BY position"
+                )
+                journal = cls(path, connection, [Column(*column) for column in columns])
+                (last,) = connection.execute("SELECT MAX(point) FROM points").fetchone()
+            except BaseException:
+                connection.close()
+                raise
+        journal.acknowledged = -1 if last is None else last
+        return journal
+
+    def append(self, values: Mapping[str, float]) -> int:
+        """Store one point.
+
+        Below 100 points/s (wall time) the point is committed when this returns; above, points share a commit
+        each 10 ms: `acknowledged` tells which are safe, and `flush` makes all of them so.
+
+        Parameters
+        ----------
+        values
+            One real number per column, by name.
+
+        Returns
+        -------
+        int
+            Index of the point, from 0.
+
+        Raises
+        ------
+        InputError
+            When a column is missing, unknown or not a real number.
+        JournalError
+            When the point cannot be written. Points after `acknowledged` are then not stored and no further
+            one is taken, so that there are no gaps; notes and `finish` still work where the disk lets them.
+        """
+        if self._state != _RECORDING:
+            raise JournalError(f"Journal {self.path} must be recording to take a point; it is {self._state}.")
+        try:
+            numbers = [values[name] for name in self._names]
+            data = self._pack(*numbers)
+        except (LookupError, TypeError, ValueError, struct.error):
+            raise self._refusal(values) from None
+        if len(values) != len(numbers) or any(isinstance(number, complex) for number in numbers):
+            raise self._refusal(values)
+        index = self._next
+        try:
+            self._begin()
+            self._connection.execute("INSERT INTO points VALUES (?, ?)", (index, data))
+        except sqlite3.Error as error:
+            raise self._undo(error) from error
+        self._next += 1
+        now = time.monotonic()
+        if now >= self._commit_due:
+            self.flush()
+            self._commit_due = max(self._commit_due, now - _BURST) + _COMMIT_INTERVAL
+        return index
+
+    def flush(self) -> None:
+        """Commit every point appended so far: call it before a pause."""
+        if not self._connection.in_transaction:
+            return
+        try:
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise self._undo(error) from error
+        self.acknowledged = self._next - 1
+
+    def note(self, name: str, text: str) -> None:
+        """Add or replace the note `name`; durable on return."""
+        check_notes({**self.notes, name: text})
+        self._write("notes", [(name, text)])
+
+    def update_metadata(self, changes: Mapping[str, Any]) -> None:
+        """Replace top-level keys of the metadata, such as `instruments` after a run; durable on return."""
+        text = metadata_json({**self.metadata, **changes}, self.columns)
+        self._write("run", [("metadata", text)])
+
+    def finish(self, status: str, reason: str = "") -> None:
+        """Say how the run ended; afterwards no point is taken. Durable on return.
+
+        Parameters
+        ----------
+        status
+            One of `FINAL_STATUSES`.
+        reason
+            One line for the reader of the file; "" after success.
+        """
+        if status not in FINAL_STATUSES:
+            remedy = f"Use one of {', '.join(FINAL_STATUSES)}."
+            raise InputError(describe("Status of a run", "be final", status, remedy))
+        now = datetime.now(UTC).isoformat()
+        self._write("run", [("status", status), ("exit_reason", reason), ("end_time", now)])
+        self._state = status
+
+    def close(self) -> None:
+        """Commit what is pending and let go of the file; a second call does nothing."""
+        try:
+            if self._state == _RECORDING:
+                self.flush()
+        finally:
+            self._state = "closed"
+            self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """Metadata of the run as it stands now."""
+        try:
+            metadata = json.loads(self._run_value("metadata") or "")
+        except json.JSONDecodeError as error:
+            raise JournalError(
+                f"Journal {self.path} must hold its metadata as JSON; it is damaged ({error}). "
+                "The points are still readable: Journal.open(path).rows()."
+            ) from None
+        return dict(metadata)
+
+    @property
+    def notes(self) -> dict[str, str]:
+        """Notes by name."""
+        with _sqlite_errors(self.path):
+            return dict(self._connection.execute("SELECT name, text FROM notes ORDER BY name").fetchall())
+
+    @property
+    def status(self) -> str:
+        """Either "running" or one of `FINAL_STATUSES`."""
+        return self._run_value("status") or "running"
+
+    @property
+    def exit_reason(self) -> str:
+        """Why the run ended; "" while it runs and after success."""
+        return self._run_value("exit_reason") or ""
+
+    @property
+    def end_time(self) -> str | None:
+        """When `finish` was called, ISO 8601 in UTC."""
+        return self._run_value("end_time")
+
+    def rows(self) -> dict[str, NDArray[np.float64]]:
+        """All committed points: per column, in the order of `columns`, float64 of shape (points,)."""
+        size = 8 * len(self.columns)
+        buffer = bytearray()
+        with _sqlite_errors(self.path):
+            for point, data in self._connection.execute("SELECT point, data FROM points ORDER BY point"):
+                if point * size != len(buffer) or len(data) != size:
+                    raise JournalError(
+                        f"Journal {self.path} must hold all points in full; point {len(buffer) // size} "
+                        "is missing or damaged. Restore the file from a backup."
+                    )
+                buffer += data
+        table = np.frombuffer(buffer, dtype="<f8").reshape(-1, len(self.columns))
+        return {
+            name: np.ascontiguousarray(table[:, i], dtype=np.float64) for i, name in enumerate(self._names)
+        }
+
+    def _run_value(self, key: str) -> str | None:
+        with _sqlite_errors(self.path):
+            row = self._connection.execute("SELECT value FROM run WHERE key = ?", (key,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def _write(self, table: str, pairs: Sequence[tuple[str, str]]) -> None:
+        """Replace pairs of a table in one transaction, together with the points that are pending."""
+        try:
+            self._begin()
+            self._connection.executemany(f"REPLACE INTO {table} VALUES (?, ?)", pairs)
+        except sqlite3.Error as error:
+            raise self._undo(error) from error
+        self.flush()
+
+    def _begin(self) -> None:
+        if not self._connection.in_transaction:
+            self._connection.execute("BEGIN")
+
+    def _undo(self, error: sqlite3.Error) -> JournalError:
+        """Forget the points of a failed transaction, and take no more: there would be a gap between."""
+        with suppress(sqlite3.Error):
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+        if self._state == _RECORDING:
+            self._state = "closed to points since one could not be written"
+        return _journal_error(self.path, error)
+
+    def _refusal(self, values: Mapping[str, object]) -> InputError:
+        missing = [name for name in self._names if name not in values]
+        unknown = [name for name in values if name not in self._names]
+        parts = [f"{name} is {value!r}" for name, value in values.items() if not isinstance(value, Real)]
+        if missing:
+            parts.append(f"{', '.join(missing)} missing")
+        if unknown:
+            parts.append(f"{', '.join(unknown)} unknown")
+        return InputError(
+            f"A point of {self.path.name} must have one real number for each of {', '.join(self._names)}; "
+            f"received {'; '.join(parts)}. Make the measurement return exactly its columns."
+        )
+
+
+def interrupt(path: Path, reason: str) -> None:
+    """Give a journal whose process died the status "interrupted".
+
+    A program that has the journal open holds a lock on it, which the system releases when the program dies;
+    leaving the write-ahead mode needs that lock, so a run that is still alive is refused.
+
+    Raises
+    ------
+    JournalError
+        When another program has the journal open, or when it cannot be written.
+    """
+    with _sqlite_errors(path):
+        connection = sqlite3.connect(path, isolation_level=None, timeout=1)
+        try:
+            _check_format(path, connection)
+            connection.execute("PRAGMA journal_mode=DELETE")
+            connection.execute("PRAGMA synchronous=FULL")
+            connection.execute("BEGIN")
+            connection.execute("REPLACE INTO run VALUES ('status', 'interrupted')")
+            connection.execute("REPLACE INTO run VALUES ('exit_reason', ?)", (reason,))
+            connection.execute("COMMIT")
+        finally:
+            connection.close()
+
+
+def _check_format(path: Path, connection: sqlite3.Connection) -> None:
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if application != _APPLICATION_ID:
+        raise JournalError(f"Journal {path} must be written by asot; it is another SQLite file.")
+    if version > SCHEMA_VERSION:
+        raise JournalError(
+            f"Journal {path} must have schema version {SCHEMA_VERSION} or older; received {version}. "
+            "Update asot to the version that wrote it."
+        )
+
+
+def _journal_error(path: Path, error: sqlite3.Error) -> JournalError:
+    code = getattr(error, "sqlite_errorname", "")
+    remedy = next((text for prefix, text in _REMEDIES.items() if code.startswith(prefix)), "")
+    return JournalError(f"Journal {path} cannot be used: {error}. {remedy}".rstrip())
+
+
+@contextmanager
+def _sqlite_errors(path: Path) -> Iterator[None]:
+    """Turn errors of SQLite into JournalError."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _journal_error(path, error) from error

@@ -1,0 +1,117 @@
+"""End of a run: a child process, so that HDF5 cannot take the run down, makes its journal a run file."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from acquisition.journal import Journal, interrupt
+from analysis.errors import AsotError, InputError, describe
+
+JOURNAL_SUFFIX = ".journal"
+RUN_SUFFIX = ".h5"
+
+_ATTEMPTS = 20
+_PAUSE = 0.1  # s: on Windows a viewer, a follower or a virus scanner may hold a file for a moment
+
+
+class StorageError(AsotError):
+    """A run that could not be stored; the message says where its data are and how to go on."""
+
+
+def finish_run(journal: str | Path) -> Path:
+    """Turn the journal of a run into `<stem>.h5` with its checksum beside it, then remove the journal.
+
+    A journal that was left behind by a dead process becomes a run of status "interrupted". Calling this again
+    after any failure is safe: a run file that already agrees with the journal is kept as it is.
+
+    Parameters
+    ----------
+    journal
+        `<stem>.journal`, closed by whoever wrote it.
+
+    Returns
+    -------
+    Path
+        The run file, verified against the journal.
+
+    Raises
+    ------
+    InputError
+        When `journal` is not called so.
+    JournalError
+        When the journal cannot be read, or its run is still alive.
+    StorageError
+        When the run file cannot be made; the journal is then kept.
+    """
+    journal = Path(journal)
+    if journal.suffix != JOURNAL_SUFFIX:
+        remedy = "Give the journal that the run left."
+        raise InputError(describe("Journal of a run", f"be called *{JOURNAL_SUFFIX}", str(journal), remedy))
+    target = journal.with_suffix(RUN_SUFFIX)
+    with Journal.open(journal) as source:
+        running = source.status == "running"
+    if running:
+        interrupt(journal, "The process ended without closing the run.")
+    child = subprocess.run(
+        [sys.executable, "-P", "-m", "acquisition.nexus", str(journal), str(target)],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        stdin=subprocess.DEVNULL,
+        env=_child_environment(),
+        check=False,
+    )
+    if child.returncode != 0:
+        with suppress(OSError):
+            partial_path(target).unlink(missing_ok=True)
+        lines = child.stderr.strip().splitlines()
+        if child.returncode == 1 and lines:
+            reason = lines[-1]
+        else:
+            reason = f"The process that writes it crashed with code {child.returncode}."
+        raise StorageError(
+            f"Run file {target} could not be made. {reason} The journal {journal} is kept and holds every "
+            f"acknowledged point: mend the cause, then run `asot recover {journal.parent}`."
+        )
+    _remove_journal(journal, target)
+    return target
+
+
+def partial_path(target: Path) -> Path:
+    """Where a file stands until it is complete."""
+    return target.with_name(target.name + ".partial")
+
+
+def _child_environment() -> dict[str, str]:
+    """Environment in which the child finds these packages: a checkout need not be installed."""
+    environment = {**os.environ, "PYTHONIOENCODING": "utf-8"}
+    root = Path(__file__).resolve().parents[1]
+    if (root / "pyproject.toml").is_file():
+        inherited = environment.get("PYTHONPATH")
+        environment["PYTHONPATH"] = os.pathsep.join([str(root), *([inherited] if inherited else [])])
+    return environment
+
+
+def _remove_journal(journal: Path, target: Path) -> None:
+    """Remove a journal, then what SQLite keeps beside it and what may hold its latest points."""
+    companions = [journal.with_name(journal.name + suffix) for suffix in ("-wal", "-shm")]
+    for attempt in range(_ATTEMPTS):
+        try:
+            for path in (journal, *companions):
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            if attempt == _ATTEMPTS - 1:
+                raise StorageError(
+                    f"Run file {target} is complete, but the journal {journal} could not be removed "
+                    f"({error.strerror}). Close the program that follows the run, then run "
+                    f"`asot recover {journal.parent}`."
+                ) from None
+            time.sleep(_PAUSE)
+        else:
+            return

@@ -1,0 +1,68 @@
+"""From lock-in volts to Kerr angles: what the detector and the lock-in's filter do to a signal."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from analysis.errors import InputError
+from analysis.stack import FloatArray
+
+FILTER_SLOPES = (6, 12, 18, 24)
+"""Filter slopes (dB per octave) of a lock-in with one to four equal RC stages."""
+
+
+def kerr_signal(voltage_rms: npt.ArrayLike, sum_voltage: npt.ArrayLike, gain: float = 1.0) -> FloatArray:
+    """Peak Kerr angle behind a lock-in voltage of the balanced detector.
+
+    Parameters
+    ----------
+    voltage_rms : (...)
+        Lock-in output (V rms).
+    sum_voltage : (...)
+        Sum signal of the detector (V), not 0.
+    gain
+        Gain of the difference at the lock-in frequency over the DC gain of the sum, above 0.
+
+    Returns
+    -------
+    (...)
+        theta = sqrt(2) V_rms / (2 G V_sum) (rad, peak), from (I_A - I_B)/(I_A + I_B) = 2 theta.
+    """
+    return math.sqrt(2) * np.asarray(voltage_rms, dtype=float) / (2 * gain * np.asarray(sum_voltage, dtype=float))
+
+
+def filter_stages(slope: int) -> int:
+    """Return the number of RC stages of a filter `slope` (dB per octave: 6, 12, 18 or 24)."""
+    if slope not in FILTER_SLOPES:
+        raise InputError(f"Filter slope must be one of {FILTER_SLOPES} dB/octave; received {slope!r}. Choose one of them.")
+    return slope // 6
+
+
+def settling_time(time_constant: float, slope: int, remainder: float = 0.01) -> float:
+    """Time (s) after a step until the output of the filter is within `remainder` of its final value.
+
+    Parameters
+    ----------
+    time_constant
+        Time constant T of each stage (s).
+    slope
+        6, 12, 18 or 24 dB per octave.
+    remainder
+        Part of the step that is still missing, between 0 and 1.
+
+    Notes
+    -----
+    n equal stages leave Q(n, t/T), the regularised upper incomplete gamma function: 4.6, 6.6, 8.4 and 10.0 T to 1 %.
+    """
+    from scipy.special import gammainccinv
+
+    return time_constant * float(gammainccinv(filter_stages(slope), remainder))
+
+
+def noise_bandwidth(time_constant: float, slope: int) -> float:
+    """Equivalent noise bandwidth (Hz) of the filter: 1/4T, 1/8T, 3/32T, 5/64T for 6, 12, 18, 24 dB per octave."""
+    stages = filter_stages(slope)
+    return math.comb(2 * stages - 2, stages - 1) / (4**stages * time_constant)

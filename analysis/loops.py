@@ -1,0 +1,200 @@
+"""Field loops: branches, odd and even parts, and the fit with the model's own field dependence."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from analysis.errors import AnalysisError
+from analysis.least_squares import fit_linear
+from analysis.stack import ComplexArray, FloatArray
+
+if TYPE_CHECKING:
+    import xarray
+
+Channel = Literal["rotation", "ellipticity"]
+Parity = Literal["odd", "even"]
+
+_SAME_FIELD = 1e-6  # T; set-points of the two branches that count as equal
+_LARGEST_INFLATION = 10.0  # of a standard error by another free parameter, before a fit is refused
+
+
+@dataclass(frozen=True)
+class Loop:
+    """Kerr loop at one polarisation.
+
+    Attributes
+    ----------
+    polarization
+        (rad)
+    asked : (n,)
+        Field asked for (T) on the branch from +max to -max.
+    field_down, field_up : (n,)
+        Field read (T) on the branch from +max to -max, and on the way back in reverse: `field_up[i]` is close
+        to -`field_down[i]`.
+    down, up : (n,)
+        Kerr signal (rad, peak) at these fields.
+    """
+
+    polarization: float
+    asked: FloatArray
+    field_down: FloatArray
+    field_up: FloatArray
+    down: FloatArray
+    up: FloatArray
+
+    @property
+    def field(self) -> FloatArray:
+        """Field (n,) (T) of odd and even part."""
+        return (self.field_down - self.field_up) / 2
+
+    @property
+    def odd(self) -> FloatArray:
+        """[S_down(H) - S_up(-H)] / 2 (n,) (rad)."""
+        return (self.down - self.up) / 2
+
+    @property
+    def even(self) -> FloatArray:
+        """[S_down(H) + S_up(-H)] / 2 (n,) (rad)."""
+        return (self.down + self.up) / 2
+
+
+def kerr_loops(run: xarray.Dataset) -> list[Loop]:
+    """Loops of a run, one per polarisation.
+
+    Parameters
+    ----------
+    run
+        From `load_run`; points with a lock-in overload or an unlocked reference are left out together with their
+        partner on the other branch.
+
+    Returns
+    -------
+    list of Loop
+
+    Raises
+    ------
+    AnalysisError
+        Where a polarisation has no closed loop.
+    """
+    name = run.attrs.get("run_id", "run")
+    polarization = run["polarization"].to_numpy()
+    loops = []
+    for angle in dict.fromkeys(polarization.tolist()):
+        here = np.flatnonzero(polarization == angle)
+        asked, field = run["field_set"].to_numpy()[here], run["field"].to_numpy()[here]
+        signal = run["kerr_signal"].to_numpy()[here]
+        good = (run["lock_in_status"].to_numpy()[here] == 0) & np.isfinite(signal) & np.isfinite(field)
+        half = len(here) // 2
+        if len(here) < 6 or len(here) % 2 or not np.allclose(asked[:half], -asked[half:], rtol=0, atol=_SAME_FIELD):
+            raise AnalysisError(
+                f"{name}: a loop must run from +max to -max and back over the same fields; received {len(here)} points at "
+                f"{math.degrees(angle):g} degrees that do not. Measure the full loop, or resume the run."
+            )
+        keep = good[:half] & good[half:]
+        if keep.sum() < 3:
+            raise AnalysisError(
+                f"{name}: a loop must have at least 3 good points on each branch; received {keep.sum()} at "
+                f"{math.degrees(angle):g} degrees. Look at lock_in_status: overload or unlocked reference."
+            )
+        down, up = here[:half][keep], here[half:][keep]
+        all_field, all_signal = run["field"].to_numpy(), run["kerr_signal"].to_numpy()
+        loops.append(Loop(angle, asked[:half][keep], all_field[down], all_field[up], all_signal[down], all_signal[up]))
+    return loops
+
+
+@dataclass(frozen=True)
+class Amplitude:
+    """Complex amplitude of the model in a pair of loops, rotation and ellipticity.
+
+    Attributes
+    ----------
+    value
+        Complex factor on the model's response: its real part is the physical quantity, the imaginary part zero
+        up to a common complex gain.
+    covariance : (2, 2)
+        Of real and imaginary part.
+    std : (2,)
+        Standard deviation of one datum in rotation and ellipticity (rad), from the residual scatter.
+    dof
+        Degrees of freedom of that scatter.
+    """
+
+    value: complex
+    covariance: FloatArray
+    std: FloatArray
+    dof: int
+
+
+def fit_amplitude(
+    rotation: tuple[FloatArray, ComplexArray], ellipticity: tuple[FloatArray, ComplexArray], name: str
+) -> Amplitude:
+    """Fit signal = Re(a R) in rotation and Im(a R) in ellipticity with one complex a.
+
+    Parameters
+    ----------
+    rotation, ellipticity
+        Signal (n,) (rad) and model response R (n,) (complex, rad per unit) at the same fields.
+    name
+        What messages call the amplitude.
+
+    Returns
+    -------
+    Amplitude
+
+    Notes
+    -----
+    The residual scatter of each channel sets the weight of that channel: one unweighted pass, then a weighted one.
+    """
+    (theta, response_theta), (epsilon, response_epsilon) = rotation, ellipticity
+    rows_theta = np.stack([response_theta.real, -response_theta.imag], axis=-1)
+    rows_epsilon = np.stack([response_epsilon.imag, response_epsilon.real], axis=-1)
+    design = np.concatenate([rows_theta, rows_epsilon])
+    data = np.concatenate([theta, epsilon])
+    names = (f"real part of {name}", f"imaginary part of {name}")
+    std = np.ones(2)
+    for _ in range(2):
+        weights = np.repeat(std, (len(theta), len(epsilon)))
+        fit = fit_linear(design, data, weights, names, _LARGEST_INFLATION)
+        pieces = (fit.residuals[: len(theta)], fit.residuals[len(theta) :])
+        std = np.array([math.sqrt(np.sum(part**2) / (len(part) - 1)) for part in pieces])
+        if not np.all(std > 0):  # noise-free data: any weights do
+            std = np.full(2, max(float(np.max(std)), 1e-18))
+    fit = fit_linear(design, data, np.repeat(std, (len(theta), len(epsilon))), names, _LARGEST_INFLATION)
+    return Amplitude(complex(*fit.values), fit.covariance, std, len(data) - 2)
+
+
+def fit_inverse_field(
+    field: FloatArray, signal: FloatArray, effective_field: float | None, offset: float | None
+) -> tuple[float, float]:
+    """Fit b / (|H| + Meff) + c' to an even signal and return b with its standard error.
+
+    Parameters
+    ----------
+    field, signal : (n,)
+        Field (T) and signal (rad).
+    effective_field
+        mu0 Meff (T); None asks to free it.
+    offset
+        c' (rad), from a blocked beam or a blank; None asks to free it.
+
+    Raises
+    ------
+    IdentifiabilityError
+        Where the field range is too small to free what was asked for: over +-50 mT the shape varies by 4.6 %.
+    """
+    start = 1.0 if effective_field is None else effective_field
+    shape = 1 / (np.abs(field) + start)
+    columns, names = [shape], ["b"]
+    if offset is None:
+        columns.append(np.ones_like(shape))
+        names.append("c'")
+    data = signal if offset is None else signal - offset
+    if effective_field is None:  # first order about 1 T: b and b dMeff
+        columns.append(-(shape**2))
+        names.append("Meff")
+    fit = fit_linear(np.stack(columns, axis=-1), data, None, names, _LARGEST_INFLATION)
+    return float(fit.values[0]), float(math.sqrt(fit.covariance[0, 0]))

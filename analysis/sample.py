@@ -1,0 +1,174 @@
+"""Samples: layout of the files in config/samples, and the stack with the uncertainties that they describe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from analysis.configuration import Complex, Table, Uncertain, Unit
+from analysis.stack import Film, Index, Layer, Stack
+
+Length = Annotated[float, Unit.number("m"), Field(ge=0)]
+
+
+def _positive(value: Uncertain) -> Uncertain:
+    if value.value <= 0:
+        raise ValueError("must be above 0. Check the number and its unit.")
+    return value
+
+
+class LayerTable(Table):
+    """A non-magnetic layer: a material by name or an index, and a thickness."""
+
+    material: str | None = None
+    index: Complex | None = None
+    thickness: Length
+
+    @model_validator(mode="after")
+    def _one_index(self) -> LayerTable:
+        if (self.material is None) == (self.index is None):
+            raise ValueError("must give either material or index.")
+        return self
+
+    def layer(self) -> Layer:
+        """Return the layer of the model."""
+        return Layer(self.material if self.index is None else self.index, self.thickness)
+
+
+class MediumTable(Table):
+    """A half-space: a material by name or an index."""
+
+    material: str | None = None
+    index: Complex | None = None
+
+    @model_validator(mode="after")
+    def _one_index(self) -> MediumTable:
+        if (self.material is None) == (self.index is None):
+            raise ValueError("must give either material or index.")
+        return self
+
+    @property
+    def refractive_index(self) -> Index:
+        """What `Stack` takes."""
+        return self.material if self.index is None else self.index  # type: ignore[return-value]
+
+
+class FilmTable(Table):
+    """The magnetic film with standard uncertainties."""
+
+    material: str
+    n: Annotated[Uncertain, Unit.uncertain("")]
+    k: Annotated[Uncertain, Unit.uncertain("")]
+    voigt: Complex
+    thickness: Annotated[Uncertain, Unit.uncertain("m")]
+    saturation_induction: Annotated[Uncertain, Unit.uncertain("T")]
+    exchange_stiffness: Annotated[Uncertain, Unit.uncertain("J/m")]
+    effective_field: Annotated[Uncertain, Unit.uncertain("T")]
+    surface_anisotropy_bottom: Annotated[Uncertain, Unit.uncertain("J/m^2")] = Uncertain(value=0.0)
+    surface_anisotropy_top: Annotated[Uncertain, Unit.uncertain("J/m^2")] = Uncertain(value=0.0)
+    conductivity: Annotated[Uncertain, Unit.uncertain("S/m")]
+    coercive_field: Annotated[float, Unit.number("T"), Field(gt=0)]
+
+    @model_validator(mode="after")
+    def _in_range(self) -> FilmTable:
+        for key in ("n", "thickness", "saturation_induction", "exchange_stiffness", "conductivity"):
+            if getattr(self, key).value <= 0:
+                raise ValueError(f"must have {key} above 0; received {getattr(self, key).value:g}. Check its sign and unit.")
+        if self.k.value < 0:
+            raise ValueError(f"must have k of at least 0; received {self.k.value:g}. Absorption is positive here.")
+        return self
+
+
+class GeometryTable(Table):
+    """Patterned square: the current runs along x, `width` is across it."""
+
+    width: Annotated[Uncertain, Unit.uncertain("m")]
+
+    @model_validator(mode="after")
+    def _in_range(self) -> GeometryTable:
+        _positive(self.width)
+        return self
+
+
+class CoilTable(Table):
+    """Loop round the sample that makes the out-of-plane calibration field."""
+
+    field_per_ampere: Annotated[Uncertain, Unit.uncertain("T/A")]
+
+
+class SampleLimits(Table):
+    """What the sample bears; every set-point is held against it."""
+
+    current_density: Annotated[float, Unit.number("A/m^2"), Field(gt=0)]
+    field: Annotated[float, Unit.number("T"), Field(gt=0)]
+    laser_power: Annotated[float, Unit.number("W"), Field(gt=0)]
+
+
+class Sample(Table):
+    """One sample."""
+
+    name: str = Field(min_length=1)
+    description: str = ""
+    film: FilmTable
+    geometry: GeometryTable
+    coil: CoilTable
+    limits: SampleLimits
+    above: list[LayerTable] = []
+    below: list[LayerTable] = []
+    ambient: MediumTable = MediumTable(material="air")
+    substrate: MediumTable
+
+    def stack(self) -> Stack:
+        """Return the stack of the model, at the stated values."""
+        film = self.film
+        return Stack(
+            film=Film(
+                index=complex(film.n.value, film.k.value),
+                voigt=film.voigt,
+                thickness=film.thickness.value,
+                saturation_induction=film.saturation_induction.value,
+                exchange_stiffness=film.exchange_stiffness.value,
+                effective_field=film.effective_field.value,
+                surface_anisotropy=(film.surface_anisotropy_bottom.value, film.surface_anisotropy_top.value),
+                conductivity=film.conductivity.value,
+                name=f"{film.material} of {self.name}",
+            ),
+            above=[layer.layer() for layer in self.above],
+            below=[layer.layer() for layer in self.below],
+            ambient=self.ambient.refractive_index,
+            substrate=self.substrate.refractive_index,
+            name=self.name,
+        )
+
+    def current_density(self, current: float) -> float:
+        """Current density I / (w d) (A/m^2) of a `current` (A) along x."""
+        return current / (self.geometry.width.value * self.film.thickness.value)
+
+    def uncertainties(self) -> Mapping[str, Uncertain]:
+        """Model inputs by the names that `analysis.systematics` perturbs, with their standard uncertainties."""
+        film = self.film
+        inputs: dict[str, Any] = {
+            "calibration_field_per_ampere": self.coil.field_per_ampere,
+            "thickness": film.thickness,
+            "saturation_induction": film.saturation_induction,
+            "n": film.n,
+            "k": film.k,
+            "exchange_stiffness": film.exchange_stiffness,
+            "effective_field": film.effective_field,
+            "surface_anisotropy_bottom": film.surface_anisotropy_bottom,
+            "surface_anisotropy_top": film.surface_anisotropy_top,
+            "width": self.geometry.width,
+            "conductivity": film.conductivity,
+        }
+        return inputs
+
+
+def series_of_thickness(sample: Sample, thicknesses: np.ndarray[Any, Any]) -> list[Stack]:
+    """Stacks that differ from `sample` in film thickness (m) alone."""
+    from dataclasses import replace
+
+    stack = sample.stack()
+    return [replace(stack, film=replace(stack.film, thickness=float(d))) for d in thicknesses]

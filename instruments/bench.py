@@ -1,0 +1,352 @@
+"""The bench: opens every instrument of a bench file, real or simulated, and brings them all to a safe state."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import pyvisa
+from pymeasure.adapters import VISAAdapter
+from pymeasure.instruments.keithley import Keithley6221
+from pymeasure.instruments.newport import ESP300
+from pymeasure.instruments.srs import SR830
+
+from analysis import configuration
+from analysis.errors import InputError
+from analysis.sample import Sample
+from instruments.bench_file import AnalogInputTable, BenchFile
+from instruments.clock import Clock, VirtualClock, WallClock
+from instruments.current_source import AmplifiedSineSource, Keithley6221Source
+from instruments.daq import AnalogInput, AnalogOutput, DigitalOutput
+from instruments.detector import AnalogSum
+from instruments.errors import DeviceError, LimitError
+from instruments.lock_in import SR830LockIn
+from instruments.magnet import AnalogMagnet, HallProbe
+from instruments.motion import Esp300Axis, Esp300Rotator, Esp300Stage, FlippedQuarterWave
+from instruments.relay import InterlockedRelay
+from instruments.roles import (
+    CurrentPath,
+    CurrentSource,
+    Instrument,
+    LockIn,
+    Magnet,
+    QuarterWavePlate,
+    Relay,
+    Rotator,
+    SafeStateReport,
+    Stage,
+    SumDetector,
+)
+
+DEFAULT_BENCH = "simulated"
+DEFAULT_SAMPLE = "py32-fused-silica"
+
+
+class Bench:
+    """Instruments by role, the sample under them, and the time they live in. Use it as a context manager.
+
+    Attributes
+    ----------
+    lock_in, sample_source, calibration_source, relay, magnet, stage, polarization_plate, analyser_plate, quarter_wave,
+    sum_detector
+        The roles.
+    clock
+        Time of the bench: virtual where it is simulated.
+    sample
+        The sample; its limits hold for every set-point.
+    file
+        The bench file as validated.
+    notes
+        Texts to be stored with the data: "bench" and "sample" verbatim, and "twin" where there is one.
+    overrides
+        Keys that were set beside the files (those of the twin are in its note alone).
+    """
+
+    lock_in: LockIn
+    sample_source: CurrentSource
+    calibration_source: CurrentSource
+    relay: Relay
+    magnet: Magnet
+    stage: Stage
+    polarization_plate: Rotator
+    analyser_plate: Rotator
+    quarter_wave: QuarterWavePlate
+    sum_detector: SumDetector
+
+    def __init__(
+        self,
+        file: BenchFile,
+        sample: Sample,
+        *,
+        notes: Mapping[str, str],
+        overrides: Mapping[str, Any],
+        realtime: bool = False,
+    ) -> None:
+        self.file, self.sample, self.notes, self.overrides = file, sample, dict(notes), dict(overrides)
+        self._resources = ExitStack()
+        try:
+            self._connect(realtime)
+        except BaseException:
+            self._resources.close()
+            raise
+
+    def _connect(self, realtime: bool) -> None:
+        file = self.file
+        self.clock: Clock
+        grpc_options = None
+        if file.simulation is None:
+            self.clock = WallClock()
+            visa_library = file.visa_library
+        else:
+            from instruments.simulation.wire import SimulatedWire
+
+            virtual = VirtualClock(realtime=realtime)
+            self.clock = virtual
+            wire = SimulatedWire(file.simulation, self.sample, virtual)
+            self._resources.callback(wire.close)
+            visa_library, grpc_options = wire.visa_library, wire.grpc_options
+            self.notes["twin"] = wire.secrets
+
+        adapters: dict[str, VISAAdapter] = {}
+
+        def adapter(resource: str) -> VISAAdapter:
+            if resource not in adapters:
+                try:
+                    adapters[resource] = VISAAdapter(resource, visa_library)
+                except (pyvisa.Error, OSError, ValueError) as error:
+                    raise DeviceError(
+                        resource, f"cannot be opened ({error}).",
+                        "Check that it is switched on and that the address in the bench file is right.",
+                    ) from None  # fmt: skip
+                self._resources.callback(adapters[resource].close)
+            return adapters[resource]
+
+        def analog_input(table: AnalogInputTable, name: str) -> AnalogInput:
+            task = AnalogInput(
+                table.channel, name=name, minimum=table.minimum, maximum=table.maximum, terminal=table.terminal,
+                grpc_options=grpc_options,
+            )  # fmt: skip
+            self._resources.callback(task.close)
+            return task
+
+        def digital_output(lines: list[str], name: str) -> DigitalOutput:
+            task = DigitalOutput(lines, name=name, grpc_options=grpc_options)
+            self._resources.callback(task.close)
+            return task
+
+        sr830 = SR830(adapter(file.lock_in.resource))
+        _answers("lock_in", file.lock_in.resource, lambda: sr830.id)
+        self.lock_in = SR830LockIn(sr830, self.clock)
+        table = file.sample_source
+        keithley = Keithley6221(adapter(table.resource))
+        _answers("sample_source", table.resource, lambda: keithley.id)
+        self.sample_source = Keithley6221Source(
+            keithley, self.clock, phase=table.phase, largest_current=table.largest_current, ramp_rate=table.ramp_rate,
+            compliance=table.compliance,
+        )  # fmt: skip
+        coil = file.calibration_source
+        self.calibration_source = AmplifiedSineSource(
+            sr830, self.clock, gain=coil.gain, phase=coil.phase, largest_current=coil.largest_current, ramp_rate=coil.ramp_rate
+        )
+        contacts = digital_output([file.relay.sample, file.relay.coil], "relay")
+        self.relay = InterlockedRelay(contacts, (self.sample_source, self.calibration_source), self.clock)
+
+        magnet = file.magnet
+        output = AnalogOutput(magnet.output, name="magnet supply", grpc_options=grpc_options)
+        self._resources.callback(output.close)
+        self.magnet = AnalogMagnet(
+            output,
+            HallProbe(analog_input(magnet.hall, "Hall probe"), magnet.hall_gain, magnet.hall_offset),
+            self.clock,
+            tesla_per_volt=magnet.tesla_per_volt,
+            largest_field=min(magnet.largest_field, self.sample.limits.field),
+            ramp_rate=magnet.ramp_rate,
+            lag=magnet.lag,
+            tolerance=magnet.tolerance,
+        )
+
+        controllers: dict[str, ESP300] = {}
+
+        def axis(resource: str, number: int, name: str, travel: tuple[float, float], resolution: float) -> Esp300Axis:
+            if resource not in controllers:
+                controllers[resource] = ESP300(adapter(resource))
+                _answers(name, resource, lambda: controllers[resource].ask("VE?"))
+            return Esp300Axis(controllers[resource], number, self.clock, name=name, travel=travel, resolution=resolution)
+
+        stage = file.stage
+        low, high = (limit * 1e3 for limit in stage.travel)
+        self.stage = Esp300Stage(
+            *(axis(stage.resource, number, f"stage {letter}", (low, high), stage.resolution * 1e3)
+              for letter, number in (("x", stage.x_axis), ("y", stage.y_axis)))
+        )  # fmt: skip
+        degree = 180 / 3.141592653589793
+        mounts = {
+            role: axis(table.resource, table.axis, role, (-720.0, 720.0), table.resolution * degree)
+            for role, table in (
+                ("polarization_plate", file.polarization_plate),
+                ("analyser_plate", file.analyser_plate),
+                ("quarter_wave", file.quarter_wave),
+            )
+        }
+        self.polarization_plate = Esp300Rotator(
+            mounts["polarization_plate"], "polarization_plate", file.polarization_plate.zero
+        )
+        self.analyser_plate = Esp300Rotator(mounts["analyser_plate"], "analyser_plate", file.analyser_plate.zero)
+        flip = digital_output([file.quarter_wave.flip], "quarter-wave flip mount")
+        self.quarter_wave = FlippedQuarterWave(mounts["quarter_wave"], file.quarter_wave.zero, flip)
+        self.sum_detector = AnalogSum(
+            analog_input(file.sum_detector.input, "detector sum"),
+            gain=file.sum_detector.gain,
+            responsivity=file.sum_detector.responsivity,
+        )
+
+    @property
+    def instruments(self) -> tuple[Instrument, ...]:
+        """Every instrument, in the order in which they are made safe: currents first, then contacts, then the field."""
+        return (
+            self.sample_source, self.calibration_source, self.relay, self.magnet, self.lock_in, self.stage,
+            self.polarization_plate, self.analyser_plate, self.quarter_wave, self.sum_detector,
+        )  # fmt: skip
+
+    def check_current(self, path: CurrentPath, amplitude: float) -> None:
+        """Raise `LimitError` where `amplitude` (A peak) on `path` exceeds what source or sample bear."""
+        source = self.source(path)
+        if amplitude > source.largest_current:
+            raise LimitError(
+                f"{source.role}: amplitude must be at most {source.largest_current:g} A peak; setting it to {amplitude:g} A is "
+                "refused. Lower the current in the recipe."
+            )
+        density = self.sample.current_density(amplitude)
+        if path == "sample" and density > self.sample.limits.current_density:
+            raise LimitError(
+                f"Current density in {self.sample.name} must be at most {self.sample.limits.current_density:.3g} A/m^2; "
+                f"setting the current to {amplitude:g} A makes {density:.3g} A/m^2. Lower the current in the recipe."
+            )
+
+    def check_field(self, field: float) -> None:
+        """Raise `LimitError` where `field` (T) exceeds what magnet or sample bear."""
+        if abs(field) > self.magnet.largest_field:
+            raise LimitError(
+                f"magnet: field must lie within {self.magnet.largest_field:g} T either way; setting it to {field:g} T is "
+                "refused. Lower the field in the recipe."
+            )
+
+    def check_laser_power(self) -> float:
+        """Detected power (W) from the sum; `LimitError` where it exceeds what the sample bears, or no light arrives."""
+        power = self.sum_detector.read() / self.sum_detector.responsivity
+        if power > self.sample.limits.laser_power:
+            raise LimitError(
+                f"Laser power must be at most {self.sample.limits.laser_power * 1e3:g} mW; the sum signal says {power * 1e3:.3g} mW. "
+                "Close the attenuator."
+            )
+        if power <= 1e-6:
+            raise DeviceError("sum_detector", f"reads {power * 1e3:.3g} mW.", "Open the shutter and align the beam.")
+        return power
+
+    def source(self, path: CurrentPath) -> CurrentSource:
+        """Source that drives `path` ("sample" or "coil")."""
+        return self.sample_source if path == "sample" else self.calibration_source
+
+    def describe(self) -> dict[str, dict[str, Any]]:
+        """Identity and settings of every instrument, by role."""
+        return {
+            item.role: {"identity": item.identity(), "settings": {k: list(v) for k, v in item.settings().items()}}
+            for item in self.instruments
+        }
+
+    def make_safe(self) -> list[SafeStateReport]:
+        """Bring every instrument to its safe state; all are tried, whatever fails."""
+        return [item.make_safe() for item in self.instruments]
+
+    def close(self) -> None:
+        """Make safe, then let go of every connection."""
+        try:
+            self.make_safe()
+        finally:
+            self._resources.close()
+
+    def __enter__(self) -> Bench:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_bench(
+    bench: str | Path = DEFAULT_BENCH,
+    sample: str | Path = DEFAULT_SAMPLE,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    realtime: bool = False,
+) -> Bench:
+    """Open a bench.
+
+    Parameters
+    ----------
+    bench, sample
+        Names of files in config/benches and config/samples, or paths.
+    settings
+        Keys that replace those of the files: "bench. ...", "sample. ..." or "twin. ..." (the table simulation.twin).
+    realtime
+        Let a simulated bench follow the wall clock.
+
+    Returns
+    -------
+    Bench
+        Use it in a `with` block: leaving it makes every instrument safe.
+
+    Raises
+    ------
+    InputError
+        For files or settings that cannot be right.
+    DeviceError
+        Where an instrument does not answer.
+    """
+    groups: dict[str, dict[str, Any]] = {"bench": {}, "sample": {}, "twin": {}}
+    for key, value in (settings or {}).items():
+        group, _, rest = key.partition(".")
+        if group not in groups or not rest:
+            raise InputError(
+                f"--set key must begin with recipe., bench., sample. or twin.; received {key!r}. "
+                "Write e.g. twin.seed=2 or sample.film.thickness='30 nm'."
+            )
+        groups[group][rest] = value
+
+    sample_path, bench_path = configuration.find("samples", sample), configuration.find("benches", bench)
+    sample_text, bench_text = configuration.read_text(sample_path), configuration.read_text(bench_path)
+    sample_data = configuration.parse_toml(sample_text, str(sample_path))
+    bench_data = configuration.parse_toml(bench_text, str(bench_path))
+    sample_data = configuration.override(sample_data, groups["sample"], str(sample_path))
+    bench_data = configuration.override(bench_data, groups["bench"], str(bench_path))
+    if groups["twin"]:
+        if "simulation" not in bench_data:
+            raise InputError(f"--set twin.* needs a simulated bench; {bench_path} has no [simulation]. Leave it out.")
+        twin = bench_data["simulation"].get("twin", {})
+        bench_data["simulation"]["twin"] = configuration.override(twin, groups["twin"], f"{bench_path} [simulation.twin]")
+    return Bench(
+        configuration.validate(BenchFile, bench_data, str(bench_path)),
+        configuration.validate(Sample, sample_data, str(sample_path)),
+        notes={"bench": without_secrets(bench_text), "sample": sample_text},
+        overrides={f"{group}.{key}": value for group in ("bench", "sample") for key, value in groups[group].items()},
+        realtime=realtime,
+    )
+
+
+def without_secrets(text: str) -> str:
+    """Bench file text with every `[simulation.twin...]` table cut out, the rest verbatim."""
+    return re.sub(r"(?ms)^\[simulation\.twin[.\]].*?(?=^\[(?!simulation\.twin[.\]])|\Z)", "", text)
+
+
+def _answers(role: str, resource: str, ask: Callable[[], object]) -> None:
+    try:
+        ask()
+    except (pyvisa.Error, OSError, ValueError) as error:
+        raise DeviceError(
+            f"{role} ({resource})", f"does not answer ({error}).", "Check that it is switched on and its address is right."
+        ) from None

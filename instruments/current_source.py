@@ -1,0 +1,211 @@
+"""AC current sources: for the sample, and for the coil of the calibration field."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from pymeasure.instruments.keithley import Keithley6221
+from pymeasure.instruments.srs import SR830
+
+from instruments.clock import Clock
+from instruments.errors import DeviceError, LimitError
+from instruments.roles import Quantity, SafeStateReport
+from instruments.safe_state import try_every_step
+
+_RAMP_STEP = 0.1  # s between two steps of a ramp
+
+
+class _RampedSource(ABC):
+    """Limits and ramps that both sources share. Amplitudes are peak values in ampere."""
+
+    role: str
+
+    def __init__(self, clock: Clock, phase: float, largest_current: float, ramp_rate: float) -> None:
+        self._clock = clock
+        self.phase = phase
+        self.largest_current = largest_current
+        self._ramp_rate = ramp_rate
+        self._asked = 0.0
+
+    def set_amplitude(self, amplitude: float) -> None:
+        """Ramp to `amplitude` (A peak), at least 0."""
+        if not (math.isfinite(amplitude) and 0 <= amplitude <= self.largest_current):
+            raise LimitError(
+                f"{self.role}: amplitude must lie in 0 to {self.largest_current:g} A peak; setting it to {amplitude:g} A "
+                "is refused. Lower the current, or raise the limit in the bench file if the instrument bears it."
+            )
+        steps = max(1, math.ceil(abs(amplitude - self._asked) / (self._ramp_rate * _RAMP_STEP)))
+        for level in np.linspace(self._asked, amplitude, steps + 1)[1:]:
+            self._put(float(level))
+            self._asked = float(level)
+            self._clock.wait(_RAMP_STEP)
+        received = self.amplitude()
+        if abs(received - amplitude) > self._resolution(amplitude):
+            raise DeviceError(
+                self.role, f"amplitude was set to {amplitude:g} A peak but reads back {received:g} A.",
+                "Check the range of the source.",
+            )  # fmt: skip
+
+    @abstractmethod
+    def amplitude(self) -> float:
+        """Amplitude (A peak), read back."""
+
+    @abstractmethod
+    def _put(self, amplitude: float) -> None: ...
+
+    @abstractmethod
+    def _resolution(self, amplitude: float) -> float: ...
+
+
+class Keithley6221Source(_RampedSource):
+    """Keithley 6221 in wave mode, with its phase marker as the lock-in's reference.
+
+    Notes
+    -----
+    Its driver turns an amplitude of 0 into 2 pA and one above 105 mA into 105 mA, silently; here 0 stops the
+    wave and switches the output off, and more than 105 mA is refused.
+    """
+
+    role = "sample_source"
+    clips_at = 0.105  # A peak
+
+    def __init__(
+        self, driver: Keithley6221, clock: Clock, *, phase: float, largest_current: float, ramp_rate: float, compliance: float
+    ) -> None:
+        if largest_current > self.clips_at:
+            raise LimitError(
+                f"sample_source: largest_current of a Keithley 6221 must be at most 0.105 A peak; received "
+                f"{largest_current:g} A. Lower it in the bench file, or use a power voltage-to-current amplifier."
+            )
+        super().__init__(clock, phase, largest_current, ramp_rate)
+        self.driver = driver
+        self._running = False
+        driver.waveform_abort()
+        driver.disable_source()
+        driver.source_compliance = compliance
+        driver.waveform_function = "sine"
+        driver.waveform_offset = 0
+        driver.waveform_ranging = "best"
+        driver.waveform_duration_set_infinity()
+        driver.waveform_phasemarker_phase = 0
+        driver.waveform_use_phasemarker = True
+
+    def set_frequency(self, frequency: float) -> None:
+        """Set the frequency (Hz)."""
+        self.driver.waveform_frequency = frequency
+        received = self.driver.waveform_frequency
+        if not math.isclose(received, frequency, rel_tol=1e-5):
+            raise DeviceError(
+                "Keithley 6221", f"frequency was set to {frequency:g} Hz but reads back {received:g} Hz.",
+                "Choose a frequency of at most six digits between 1 mHz and 100 kHz.",
+            )  # fmt: skip
+
+    def amplitude(self) -> float:
+        """Amplitude (A peak), read back; 0 while the wave is stopped."""
+        return float(self.driver.waveform_amplitude) if self._running else 0.0
+
+    def _put(self, amplitude: float) -> None:
+        if amplitude == 0:
+            self._stop()
+            return
+        self.driver.waveform_amplitude = amplitude
+        if not self._running:
+            self.driver.waveform_arm()
+            self.driver.enable_source()
+            self.driver.waveform_start()
+            self._running = True
+
+    def _stop(self) -> None:
+        self.driver.waveform_abort()
+        self.driver.disable_source()
+        self._running = False
+
+    def _resolution(self, amplitude: float) -> float:
+        return 1e-5 * amplitude + 1e-9
+
+    def identity(self) -> str:
+        """Return the answer to *IDN?."""
+        return str(self.driver.id)
+
+    def settings(self) -> Mapping[str, Quantity]:
+        """Return settings, read back."""
+        return {
+            "frequency": (self.driver.waveform_frequency, "Hz"),
+            "amplitude_peak": (self.amplitude(), "A"),
+            "offset": (self.driver.waveform_offset, "A"),
+            "compliance": (self.driver.source_compliance, "V"),
+            "phase": (self.phase, "rad"),
+        }
+
+    def make_safe(self) -> SafeStateReport:
+        """Amplitude to the least, wave aborted, output off."""
+        steps: list[tuple[str, Callable[[], object]]] = [
+            ("amplitude to its least", lambda: setattr(self.driver, "waveform_amplitude", 2e-12)),
+            ("wave aborted", self.driver.waveform_abort),
+            ("output off", self.driver.disable_source),
+        ]
+        self._running, self._asked = False, 0.0
+        return try_every_step(self.role, steps)
+
+
+class AmplifiedSineSource(_RampedSource):
+    """Lock-in sine output into a power voltage-to-current amplifier.
+
+    Notes
+    -----
+    An SR830's sine output ends at 4 mV rms, not at zero: a relay has to disconnect the amplifier when no
+    current may flow.
+    """
+
+    role = "calibration_source"
+    least, most = 0.004, 5.0  # V rms
+
+    def __init__(
+        self, driver: SR830, clock: Clock, *, gain: float, phase: float, largest_current: float, ramp_rate: float
+    ) -> None:
+        if largest_current > self.most * math.sqrt(2) * gain:
+            raise LimitError(
+                f"calibration_source: largest_current must be at most {self.most * math.sqrt(2) * gain:g} A peak, what 5 V rms "
+                f"make of a gain of {gain:g} A/V; received {largest_current:g} A. Lower it in the bench file."
+            )
+        super().__init__(clock, phase, largest_current, ramp_rate)
+        self.driver = driver
+        self.gain = gain
+        driver.sine_voltage = self.least
+
+    def set_frequency(self, frequency: float) -> None:
+        """Set the frequency (Hz) of the internal reference."""
+        self.driver.frequency = frequency
+
+    def amplitude(self) -> float:
+        """Amplitude (A peak), from the sine voltage read back."""
+        rms = float(self.driver.sine_voltage)
+        return 0.0 if rms <= self.least else rms * math.sqrt(2) * self.gain
+
+    def _put(self, amplitude: float) -> None:
+        self.driver.sine_voltage = max(self.least, amplitude / (math.sqrt(2) * self.gain))
+
+    def _resolution(self, amplitude: float) -> float:
+        # The sine output has steps of 2 mV rms; what is reached is read back and stored with the data.
+        return 0.0021 * math.sqrt(2) * self.gain + (self.least * math.sqrt(2) * self.gain if amplitude else 0.0)
+
+    def identity(self) -> str:
+        """Return the identity of the lock-in whose output it is."""
+        return f"{self.driver.id} sine output and amplifier of {self.gain:g} A/V"
+
+    def settings(self) -> Mapping[str, Quantity]:
+        """Return settings, read back."""
+        return {
+            "sine_voltage_rms": (self.driver.sine_voltage, "V"),
+            "amplitude_peak": (self.amplitude(), "A"),
+            "gain": (self.gain, "A/V"),
+            "phase": (self.phase, "rad"),
+        }
+
+    def make_safe(self) -> SafeStateReport:
+        """Bring the sine output to its least."""
+        self._asked = 0.0
+        return try_every_step(self.role, [("sine output to 4 mV rms", lambda: self._put(0.0))])

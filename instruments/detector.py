@@ -1,0 +1,47 @@
+"""Sum output of the balanced detector on an analog input."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from instruments.daq import AnalogInput
+from instruments.roles import Quantity, SafeStateReport
+
+
+class AnalogSum:
+    """Sum signal, proportional to the detected power.
+
+    Parameters
+    ----------
+    input
+        Analog input.
+    gain
+        Gain of the difference at the lock-in frequency over the DC gain of the sum, as far as it is known.
+    responsivity
+        Sum voltage per detected power (V/W).
+    """
+
+    role = "sum_detector"
+
+    def __init__(self, input: AnalogInput, *, gain: float, responsivity: float) -> None:
+        self._input, self.gain, self.responsivity = input, gain, responsivity
+
+    def read(self, samples: int = 20) -> float:
+        """Sum voltage (V), mean of `samples` readings."""
+        return self._input.read(samples)
+
+    def identity(self) -> str:
+        """Return the card that reads it."""
+        return f"balanced detector on {self._input.identity()}"
+
+    def settings(self) -> Mapping[str, Quantity]:
+        """Return the constants and the present power."""
+        return {
+            "gain": (self.gain, ""),
+            "responsivity": (self.responsivity, "V/W"),
+            "detected_power": (self.read() / self.responsivity, "W"),
+        }
+
+    def make_safe(self) -> SafeStateReport:
+        """Report at once: a detector is always safe."""
+        return SafeStateReport(self.role, ["nothing to do"])

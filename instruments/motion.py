@@ -1,0 +1,178 @@
+"""Motorised axes on Newport ESP300 controllers: the stage, and the rotators of the wave plates."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from pymeasure.instruments.newport import ESP300
+from pymeasure.instruments.newport.esp300 import Axis
+
+from instruments.clock import Clock
+from instruments.daq import DigitalOutput
+from instruments.errors import DeviceError, LimitError
+from instruments.roles import Quantity, SafeStateReport
+from instruments.safe_state import try_every_step
+
+_POLL = 0.05  # s between two looks at a moving axis
+_PATIENCE = 60.0  # s
+
+
+class Esp300Axis:
+    """One axis of an ESP300, in the unit of its controller (mm or degree).
+
+    Parameters
+    ----------
+    controller
+        pymeasure's ESP300; axes 1 to 3.
+    axis
+        Number of the axis.
+    clock
+        Time of the bench.
+    name
+        What messages call it.
+    travel
+        (least, most) position allowed.
+    resolution
+        Largest difference between position asked and read.
+
+    Notes
+    -----
+    The driver waits for a stop with real sleep and sends positions with six digits: waiting is done here on
+    the bench's clock, and the position reached is compared.
+    """
+
+    def __init__(
+        self, controller: ESP300, axis: int, clock: Clock, *, name: str, travel: tuple[float, float], resolution: float
+    ) -> None:
+        self.controller = controller
+        self._axis = Axis(axis, controller)
+        self._clock, self.name, self._travel, self._resolution = clock, name, travel, resolution
+
+    def move_to(self, position: float) -> None:
+        """Move and wait until the axis stands where it was sent."""
+        least, most = self._travel
+        if not (math.isfinite(position) and least <= position <= most):
+            raise LimitError(
+                f"{self.name}: position must lie in {least:g} to {most:g}; setting it to {position:g} is refused. "
+                "Check the recipe and `travel` in the bench file."
+            )
+        if abs(self.position() - position) <= self._resolution:
+            return
+        self._axis.enable()  # a safe state before this switched the motor off
+        self._axis.position = position
+        deadline = self._clock.now() + _PATIENCE
+        while not int(float(self._axis.ask("MD?"))):
+            if self._clock.now() > deadline:
+                raise DeviceError(self.name, f"axis still moves after {_PATIENCE:g} s.", "Check the motor and its limits.")
+            self._clock.wait(_POLL)
+        self._raise_error()
+        if abs(self.position() - position) > self._resolution:
+            raise DeviceError(
+                self.name, f"axis was sent to {position:g} but stands at {self.position():g}.", "Home the axis and try again."
+            )
+
+    def position(self) -> float:
+        """Position, read back."""
+        return float(self._axis.position)
+
+    def identity(self) -> str:
+        """Return the controller's answer to VE?."""
+        return str(self.controller.ask("VE?")).strip()
+
+    def stop(self) -> None:
+        """Stop the motion and switch the motor off, in one message each so that nothing is asked first."""
+        self._axis.write("ST")
+        self._axis.disable()
+
+    def _raise_error(self) -> None:
+        code = int(self.controller.error)
+        if code:
+            raise DeviceError(self.name, f"ESP300 reports error {code}.", "See the list of errors in its manual.")
+
+
+class Esp300Stage:
+    """Two axes that move the sample; positions in metre, the controller counts millimetre."""
+
+    role = "stage"
+
+    def __init__(self, x: Esp300Axis, y: Esp300Axis) -> None:
+        self._x, self._y = x, y
+
+    def move_to(self, x: float, y: float) -> None:
+        """Move to (x, y) in m."""
+        self._x.move_to(x * 1e3)
+        self._y.move_to(y * 1e3)
+
+    def position(self) -> tuple[float, float]:
+        """Position (m), read back."""
+        return self._x.position() * 1e-3, self._y.position() * 1e-3
+
+    def identity(self) -> str:
+        """Return the controller's identity."""
+        return self._x.identity()
+
+    def settings(self) -> Mapping[str, Quantity]:
+        """Return the position."""
+        x, y = self.position()
+        return {"x": (x, "m"), "y": (y, "m")}
+
+    def make_safe(self) -> SafeStateReport:
+        """Stop both axes and switch their motors off."""
+        return try_every_step(self.role, [("x stopped, motor off", self._x.stop), ("y stopped, motor off", self._y.stop)])
+
+
+class Esp300Rotator:
+    """Rotation mount on an ESP300 axis; angles in radian, the controller counts degrees.
+
+    Parameters
+    ----------
+    axis
+        The axis.
+    role
+        Role of the mount.
+    zero
+        Reading of the controller (rad) where the plate's axis is along x.
+    """
+
+    def __init__(self, axis: Esp300Axis, role: str, zero: float) -> None:
+        self._axis, self.role, self._zero = axis, role, zero
+
+    def move_to(self, angle: float) -> None:
+        """Turn to `angle` (rad)."""
+        self._axis.move_to(math.degrees(angle + self._zero))
+
+    def angle(self) -> float:
+        """Angle (rad), read back."""
+        return math.radians(self._axis.position()) - self._zero
+
+    def identity(self) -> str:
+        """Return the controller's identity."""
+        return self._axis.identity()
+
+    def settings(self) -> Mapping[str, Quantity]:
+        """Return the angle."""
+        return {"angle": (self.angle(), "rad"), "zero": (self._zero, "rad")}
+
+    def make_safe(self) -> SafeStateReport:
+        """Stop and switch the motor off."""
+        return try_every_step(self.role, [("stopped, motor off", self._axis.stop)])
+
+
+class FlippedQuarterWave(Esp300Rotator):
+    """Quarter-wave plate: a rotator on a flip mount that a digital line drives."""
+
+    def __init__(self, axis: Esp300Axis, zero: float, flip: DigitalOutput) -> None:
+        super().__init__(axis, "quarter_wave", zero)
+        self._flip = flip
+        self._inserted = False
+        flip.write([False])
+
+    def insert(self, inserted: bool) -> None:
+        """Flip the plate into the beam, or out of it."""
+        self._flip.write([inserted])
+        self._inserted = inserted
+
+    def settings(self) -> Mapping[str, Quantity]:
+        """Return the angle and whether the plate is in the beam."""
+        return {**super().settings(), "inserted": (float(self._inserted), "")}

@@ -1,0 +1,183 @@
+"""Roles: the small promises that instruments keep, whoever made them. Amplitudes are peak values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, Protocol
+
+Quantity = tuple[float | str, str]
+"""A setting: value and unit."""
+
+
+@dataclass(frozen=True)
+class SafeStateReport:
+    """What making one instrument safe reached.
+
+    Attributes
+    ----------
+    role
+        Role of the instrument.
+    reached
+        Steps that succeeded, in order.
+    failed
+        Steps that did not, each with its reason.
+    """
+
+    role: str
+    reached: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+
+    @property
+    def safe(self) -> bool:
+        """Whether every step succeeded."""
+        return not self.failed
+
+
+class Instrument(Protocol):
+    """What every role can do."""
+
+    role: str
+
+    def identity(self) -> str:
+        """Return maker, model, serial number and firmware, as the instrument reports them."""
+        ...
+
+    def settings(self) -> Mapping[str, Quantity]:
+        """Return the settings that matter for the data, read back from the instrument."""
+        ...
+
+    def make_safe(self) -> SafeStateReport:
+        """Try every step to a safe state; never raise, report what was reached."""
+        ...
+
+
+class LockInReading(NamedTuple):
+    """One reading: in-phase and quadrature voltage (V rms) and status flags (0 is good)."""
+
+    x: float
+    y: float
+    status: int
+
+
+class LockIn(Instrument, Protocol):
+    """Dual-phase lock-in amplifier."""
+
+    def configure(self, *, time_constant: float, slope: int) -> None:
+        """Set filter time constant (s) and slope (dB per octave)."""
+        ...
+
+    def set_reference(self, source: Literal["internal", "external"], frequency: float, phase: float) -> None:
+        """Choose the reference, its frequency (Hz) and the detection phase (rad)."""
+        ...
+
+    def set_sensitivity(self, sensitivity: float) -> float:
+        """Choose the range that holds `sensitivity` (V rms); return the range."""
+        ...
+
+    def settling_time(self, remainder: float) -> float:
+        """Time (s) after a step until `remainder` of it is left, from the filter as set."""
+        ...
+
+    def noise_bandwidth(self) -> float:
+        """Equivalent noise bandwidth (Hz) of the filter as set."""
+        ...
+
+    def read(self) -> LockInReading:
+        """Read X, Y and the status since the last reading."""
+        ...
+
+
+class CurrentSource(Instrument, Protocol):
+    """AC current source. Amplitudes are peak values in ampere."""
+
+    phase: float
+    largest_current: float
+
+    def set_frequency(self, frequency: float) -> None:
+        """Set the frequency (Hz)."""
+        ...
+
+    def set_amplitude(self, amplitude: float) -> None:
+        """Ramp to `amplitude` (A peak); raise LimitError before anything is sent where a limit forbids it."""
+        ...
+
+    def amplitude(self) -> float:
+        """Amplitude (A peak), read back."""
+        ...
+
+
+class Magnet(Instrument, Protocol):
+    """In-plane magnet with a Hall probe."""
+
+    largest_field: float
+
+    def set_field(self, field: float) -> None:
+        """Ramp to `field` (T) within the slew limit and tolerance."""
+        ...
+
+    def measure(self) -> float:
+        """Field (T) that the Hall probe reads, its offset subtracted."""
+        ...
+
+    def travel_time(self, start: float, stop: float) -> float:
+        """Time (s) that a change of field from `start` to `stop` (T) is expected to take."""
+        ...
+
+
+class Stage(Instrument, Protocol):
+    """Two-axis stage that moves the sample under the spot."""
+
+    def move_to(self, x: float, y: float) -> None:
+        """Move to a position (m)."""
+        ...
+
+    def position(self) -> tuple[float, float]:
+        """Position (m), read back."""
+        ...
+
+
+class Rotator(Instrument, Protocol):
+    """Motorised rotation mount."""
+
+    def move_to(self, angle: float) -> None:
+        """Turn to `angle` (rad)."""
+        ...
+
+    def angle(self) -> float:
+        """Angle (rad), read back."""
+        ...
+
+
+class QuarterWavePlate(Rotator, Protocol):
+    """Quarter-wave plate on a rotator and a flip mount."""
+
+    def insert(self, inserted: bool) -> None:
+        """Flip the plate into the beam, or out of it."""
+        ...
+
+
+class SumDetector(Instrument, Protocol):
+    """Sum output of the balanced detector."""
+
+    gain: float
+    responsivity: float
+
+    def read(self) -> float:
+        """Sum voltage (V)."""
+        ...
+
+
+CurrentPath = Literal["sample", "coil", "open"]
+
+
+class Relay(Instrument, Protocol):
+    """Relay that connects a source to the sample, or to the coil, never to both."""
+
+    def select(self, path: CurrentPath) -> None:
+        """Open every contact, then close that of `path`."""
+        ...
+
+    def selected(self) -> CurrentPath:
+        """Path that was selected last."""
+        ...

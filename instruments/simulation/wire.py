@@ -1,0 +1,73 @@
+"""The simulated wire: one PyVISA backend and one NI gRPC server round the same twin and the same clock."""
+
+from __future__ import annotations
+
+import itertools
+from contextlib import ExitStack
+
+from nidaqmx import GrpcSessionOptions
+
+from analysis import configuration
+from analysis.sample import Sample
+from instruments.clock import VirtualClock
+from instruments.simulation.daq_card import Card
+from instruments.simulation.daq_server import DaqServer
+from instruments.simulation.esp300 import SimulatedESP300
+from instruments.simulation.keithley6221 import SimulatedKeithley6221
+from instruments.simulation.scpi import Device
+from instruments.simulation.sr830 import SimulatedSR830
+from instruments.simulation.twin import Twin
+from instruments.simulation.twin_file import TwinTable
+from instruments.simulation.visa_backend import close_resource_manager, open_resource_manager
+from instruments.simulation_file import SimulatedDevice, SimulationTable
+
+_count = itertools.count(1)
+
+
+class SimulatedWire:
+    """What a real bench finds in the lab: a bus with instruments and an NI card.
+
+    Attributes
+    ----------
+    visa_library
+        Name under which PyVISA finds the simulated bus.
+    grpc_options
+        For the nidaqmx client, which then talks to the simulated card.
+    secrets
+        JSON text of the twin's table, for the note that no analysis opens.
+    devices
+        Simulated devices by resource name.
+    """
+
+    def __init__(self, table: SimulationTable, sample: Sample, clock: VirtualClock) -> None:
+        secrets = configuration.validate(TwinTable, table.twin, "[simulation.twin]")
+        self.secrets = secrets.model_dump_json(indent=2)
+        self.twin = Twin(secrets, sample, clock)
+        self._resources = ExitStack()
+        try:
+            self.devices = {resource: self._device(entry) for resource, entry in table.visa.items()}
+            name = f"bench{next(_count)}"
+            open_resource_manager(name, self.devices, clock)
+            self.visa_library = f"{name}@asot"
+            self._resources.callback(close_resource_manager, name)
+            cards = [Card(self.twin, card.terminals, name=device) for device, card in table.daq.items()]
+            self.daq_server = DaqServer(cards)
+            self.daq_server.start()
+            self._resources.callback(self.daq_server.stop)
+            channel = self.daq_server.channel(clock)
+            self._resources.callback(channel.close)
+            self.grpc_options = GrpcSessionOptions(channel, "")
+        except BaseException:
+            self._resources.close()
+            raise
+
+    def _device(self, entry: SimulatedDevice) -> Device:
+        if entry.model == "SR830":
+            return SimulatedSR830(self.twin)
+        if entry.model == "Keithley6221":
+            return SimulatedKeithley6221(self.twin)
+        return SimulatedESP300(self.twin, entry.axes)
+
+    def close(self) -> None:
+        """Stop server and bus; nothing is left running."""
+        self._resources.close()

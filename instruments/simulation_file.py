@@ -1,0 +1,28 @@
+"""Layout of `[simulation]` in a bench file: which simulated devices stand where; the twin's table is its own affair."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from analysis.configuration import Table
+
+
+class SimulatedDevice(Table):
+    """A device on the simulated bus; `axes` of an ESP300 name what each axis moves."""
+
+    model: Literal["SR830", "Keithley6221", "ESP300"]
+    axes: dict[int, str] = {}
+
+
+class SimulatedCard(Table):
+    """A simulated NI card: terminal -> what it drives or reads in the simulated world."""
+
+    terminals: dict[str, str]
+
+
+class SimulationTable(Table):
+    """A simulated bench."""
+
+    visa: dict[str, SimulatedDevice]
+    daq: dict[str, SimulatedCard]
+    twin: dict[str, Any] = {}
