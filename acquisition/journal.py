@@ -81,11 +81,7 @@ class Journal:
 
     @classmethod
     def create(
-        cls,
-        path: str | Path,
-        metadata: Mapping[str, Any],
-        notes: Mapping[str, str],
-        columns: Sequence[Column],
+        cls, path: Path, metadata: Mapping[str, Any], notes: Mapping[str, str], columns: Sequence[Column]
     ) -> Self:
         """Begin the journal of a run.
 
@@ -108,7 +104,6 @@ class Journal:
         JournalError
             When the file exists or cannot be made.
         """
-        path = Path(path)
         described = {"start_time": datetime.now(UTC).isoformat(), **metadata}
         check_columns(columns)
         check_notes(notes)
@@ -126,10 +121,8 @@ class Journal:
                 connection.execute("PRAGMA journal_mode=WAL")
                 connection.execute("PRAGMA synchronous=FULL")
                 connection.executescript(_LAYOUT)
-                connection.executemany(
-                    "INSERT INTO run VALUES (?, ?)",
-                    [("metadata", text), ("status", "running"), ("exit_reason", "")],
-                )
+                facts = [("metadata", text), ("status", "running"), ("exit_reason", "")]
+                connection.executemany("INSERT INTO run VALUES (?, ?)", facts)
                 connection.executemany("INSERT INTO notes VALUES (?, ?)", notes.items())
                 connection.executemany(
                     "INSERT INTO columns VALUES (?, ?, ?, ?, ?)",
@@ -161,10 +154,8 @@ class Journal:
             connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
             try:
                 _check_format(path, connection)
-                columns = connection.execute(
-                    "SELECT name, unit, description, role FROM columns ORDER BY position"
-                )
-                journal = cls(path, connection, [Column(*column) for column in columns])
+                query = "SELECT name, unit, description, role FROM columns ORDER BY position"
+                journal = cls(path, connection, [Column(*row) for row in connection.execute(query)])
                 (last,) = connection.execute("SELECT MAX(point) FROM points").fetchone()
             except BaseException:
                 connection.close()
@@ -239,14 +230,9 @@ class Journal:
         self._write("run", [("metadata", text)])
 
     def finish(self, status: str, reason: str = "") -> None:
-        """Say how the run ended; afterwards no point is taken. Durable on return.
+        """Say how the run ended, `status` being one of `FINAL_STATUSES` and `reason` "" after success.
 
-        Parameters
-        ----------
-        status
-            One of `FINAL_STATUSES`.
-        reason
-            One line for the reader of the file; "" after success.
+        Afterwards no point is taken. Durable on return.
         """
         if status not in FINAL_STATUSES:
             remedy = f"Use one of {', '.join(FINAL_STATUSES)}."
@@ -316,9 +302,7 @@ class Journal:
                     )
                 buffer += data
         table = np.frombuffer(buffer, dtype="<f8").reshape(-1, len(self.columns))
-        return {
-            name: np.ascontiguousarray(table[:, i], dtype=np.float64) for i, name in enumerate(self._names)
-        }
+        return {name: np.ascontiguousarray(table[:, i], dtype=np.float64) for i, name in enumerate(self._names)}
 
     def _run_value(self, key: str) -> str | None:
         with _sqlite_errors(self.path):

@@ -25,9 +25,7 @@ from analysis.run_file import SCHEMA_VERSION, file_sha256, sidecar_path
 
 DEFINITION = "NXoptical_spectroscopy"
 DEFINITION_VERSION = "v2024.02-2011-gaf199a51"
-DEFINITION_URL = (
-    f"https://github.com/FAIRmat-NFDI/nexus_definitions/blob/af199a51/applications/{DEFINITION}.nxdl.xml"
-)
+DEFINITION_URL = f"https://github.com/FAIRmat-NFDI/nexus_definitions/blob/af199a51/applications/{DEFINITION}.nxdl.xml"
 EXPERIMENT_TYPE = "magneto-optical Kerr effect"
 
 _OVERHEAD = 2**20  # bytes: what HDF5 needs beside the arrays, with a margin
@@ -113,7 +111,7 @@ def _describe_run(source: Journal) -> _Tree:
     """Lay out the file of a journal; equal journals give equal trees."""
     metadata, notes, status = source.metadata, source.notes, source.status
     if status not in FINAL_STATUSES:
-        raise StorageError(f"Journal {source.path} must be of a run that ended; it is {status}. End it first.")
+        raise StorageError(f"Run of {source.path} must have ended; it is {status}. Finish or abort it first.")
     ended = {"end_time": source.end_time} if status == "finished" else {}
     metadata |= {
         "schema_version": SCHEMA_VERSION,
@@ -250,8 +248,7 @@ def _check_space(tree: _Tree, folder: Path) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise StorageError(
-            f"Folder {folder} must have {needed / 1e6:.1f} MB free; it has {free / 1e6:.1f} MB. "
-            "Free disk space."
+            f"Folder {folder} must have {needed / 1e6:.1f} MB free; it has {free / 1e6:.1f} MB. Free disk space."
         )
 
 

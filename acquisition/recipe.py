@@ -20,7 +20,7 @@ class RecipeFile(Table):
 
     name: str = Field(min_length=1)
     description: str = ""
-    parameters: dict[str, Any] = {}
+    parameters: dict[str, Any] = Field(default_factory=dict)
     procedures: list[dict[str, Any]] = Field(min_length=1)
 
 

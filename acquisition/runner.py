@@ -150,7 +150,7 @@ def run(
                     break
                 bench.clock.mark(number, index, 0)
                 procedure.set(point, bench)
-                bench.clock.wait(procedure.settling_time(bench))
+                procedure.settle(bench)
                 reading = procedure.measure(point, bench)
                 journal.append(reading)
                 points = index + 1
@@ -206,7 +206,9 @@ def _require_space(folder: Path, points: int, columns: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(folder).free
     except OSError as error:
-        raise AsotError(f"Folder {folder} must be one that can be written; {error}. Choose another with --out.") from None
+        raise AsotError(
+            f"Folder {folder} must be one that can be written; {error}. Choose another with --out."
+        ) from None
     need = 2 * (points * columns * 8 * 2 + _OVERHEAD)
     if free < need:
         raise AsotError(

@@ -88,7 +88,9 @@ def read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} must be a readable UTF-8 text file; {error}. Check the path and its rights.") from None
+        raise InputError(
+            f"{path} must be a readable UTF-8 text file; {error}. Check the path and its rights."
+        ) from None
 
 
 def parse_toml(text: str, source: str) -> dict[str, Any]:
@@ -182,10 +184,7 @@ def quantity(value: object, unit: str) -> float:
     example = f"Write a number in {unit or '1'}, or a string with a unit."
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise ValueError(f"must be a quantity in {unit or '1'}. {example}")
-    if isinstance(value, str):
-        number = _with_unit(value, unit, example)
-    else:
-        number = float(value)
+    number = _with_unit(value, unit, example) if isinstance(value, str) else float(value)
     if not math.isfinite(number):
         raise ValueError(f"must be finite. {example}")
     return number
@@ -238,7 +237,7 @@ class Unit:
         return BeforeValidator(lambda value: uncertain(value, unit))
 
 
-def complex_number(value: object) -> complex:
+def complex_number(value: Any) -> complex:
     """Read "0.0036-0.011j", "2.38 + 4.36i", [re, im] or a number into a finite complex number."""
     try:
         if isinstance(value, str):
@@ -247,7 +246,7 @@ def complex_number(value: object) -> complex:
             real, imaginary = value
             number = complex(real, imaginary)
         else:
-            number = complex(value)  # type: ignore[arg-type]
+            number = complex(value)
     except (TypeError, ValueError):
         raise ValueError('must be a complex number. Write e.g. "2.38+4.36j" or [2.38, 4.36].') from None
     if not (math.isfinite(number.real) and math.isfinite(number.imag)):

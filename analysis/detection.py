@@ -37,7 +37,9 @@ def kerr_signal(voltage_rms: npt.ArrayLike, sum_voltage: npt.ArrayLike, gain: fl
 def filter_stages(slope: int) -> int:
     """Return the number of RC stages of a filter `slope` (dB per octave: 6, 12, 18 or 24)."""
     if slope not in FILTER_SLOPES:
-        raise InputError(f"Filter slope must be one of {FILTER_SLOPES} dB/octave; received {slope!r}. Choose one of them.")
+        raise InputError(
+            f"Filter slope must be one of {FILTER_SLOPES} dB/octave; received {slope!r}. Choose one of them."
+        )
     return slope // 6
 
 
@@ -65,4 +67,4 @@ def settling_time(time_constant: float, slope: int, remainder: float = 0.01) -> 
 def noise_bandwidth(time_constant: float, slope: int) -> float:
     """Equivalent noise bandwidth (Hz) of the filter: 1/4T, 1/8T, 3/32T, 5/64T for 6, 12, 18, 24 dB per octave."""
     stages = filter_stages(slope)
-    return math.comb(2 * stages - 2, stages - 1) / (4**stages * time_constant)
+    return float(math.comb(2 * stages - 2, stages - 1)) / (4.0**stages * time_constant)

@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.errors import AnalysisError, InputError
+from analysis.averaged_loops import CHANNELS, SampleData, field_response, sample_data, saturated
+from analysis.errors import InputError
 from analysis.fit_series import TorqueModel
-from analysis.loops import Amplitude, Channel, Loop, Parity, fit_amplitude, kerr_loops
-from analysis.micromagnetics import tilt_modes
-from analysis.optics import DEFAULT_WAVELENGTH, tilt_response
+from analysis.loops import Amplitude, Channel, Parity, fit_amplitude
+from analysis.optics import DEFAULT_WAVELENGTH
 from analysis.result import Estimate, TorqueResult, combined
-from analysis.stack import ComplexArray, FloatArray, Side, Stack
+from analysis.stack import FloatArray, Side, Stack
 from analysis.systematics import budget, changed
 from analysis.torque import spin_torque_efficiency, torque_conductivity
 
@@ -23,42 +23,6 @@ if TYPE_CHECKING:
     import xarray
 
     from analysis.configuration import Uncertain
-
-_CERTAIN = 5.0  # standard errors by which a calibration signal must differ from zero to show its sign
-
-
-@dataclass(frozen=True)
-class AveragedLoop:
-    """Loop of one channel, averaged over the polarisations with the signs of the set-up.
-
-    Attributes
-    ----------
-    loops
-        One per polarisation, as measured.
-    signs
-        Sign with which the set-up reports the channel, by polarisation (rad).
-    field, odd, even : (n,)
-        Field (T) and parts (rad, peak) of the average.
-    difference
-        Half the difference between first and second polarisation in the odd part: mean over m_x = +1 (rad) and
-        standard error. It isolates what is left of the quadratic effect.
-    """
-
-    loops: tuple[Loop, ...]
-    signs: Mapping[float, int]
-    field: FloatArray
-    odd: FloatArray
-    even: FloatArray
-    difference: tuple[float, float]
-
-
-@dataclass(frozen=True)
-class SampleData:
-    """Averaged loops by current path ("sample", "coil") and channel, and the currents (A peak) that caused them."""
-
-    loops: Mapping[tuple[str, Channel], AveragedLoop]
-    current: float
-    coil_current: float | None
 
 
 def fit_sample(
@@ -183,116 +147,6 @@ def fit_sample(
     )
 
 
-def sample_data(
-    runs: Sequence[xarray.Dataset],
-    stack: Stack,
-    coercive_field: float,
-    calibration_angle: complex | None = None,
-    side: Side = "top",
-    wavelength: float = DEFAULT_WAVELENGTH,
-) -> SampleData:
-    """Sort runs by path and channel, find the signs from the calibration, and average over polarisations."""
-    loops: dict[tuple[str, Channel], list[Loop]] = {}
-    currents: dict[str, list[float]] = {"sample": [], "coil": []}
-    for run in runs:
-        parameters: Mapping[str, Any] = run.attrs.get("parameters", {})
-        path, channel = parameters.get("path"), parameters.get("channel")
-        if path not in currents or channel not in ("rotation", "ellipticity"):
-            raise InputError(
-                f"{run.attrs.get('path', 'run')} must be a field sweep with a current path and a channel; received "
-                f"{path!r}, {channel!r}. Leave it out."
-            )
-        loops.setdefault((path, channel), []).extend(kerr_loops(run))
-        currents[path].append(float(np.mean(run["current"].to_numpy())))
-    wanted = ["sample"] if calibration_angle is not None else ["sample", "coil"]
-    missing = [f"{path} {channel}" for path in wanted for channel in ("rotation", "ellipticity") if (path, channel) not in loops]
-    if missing:
-        raise AnalysisError(
-            f"Runs of {stack.name!r} must hold rotation and ellipticity under both currents; missing: {', '.join(missing)}. "
-            "Measure or add them."
-        )
-    signs = {
-        channel: _signs(loops[("coil", channel)], channel, stack, side, wavelength)
-        if ("coil", channel) in loops
-        else {}
-        for channel in CHANNELS
-    }
-    averaged = {
-        key: _average(key, entries, signs[key[1]], coercive_field) for key, entries in loops.items()
-    }
-    return SampleData(
-        averaged,
-        float(np.mean(currents["sample"])),
-        float(np.mean(currents["coil"])) if currents["coil"] else None,
-    )
-
-
-CHANNELS: tuple[Channel, ...] = ("rotation", "ellipticity")
-
-
-def _signs(loops: Sequence[Loop], channel: Channel, stack: Stack, side: Side, wavelength: float) -> dict[float, int]:
-    """Sign of the channel at each polarisation: the calibration as measured against the calibration as modelled."""
-    signs = {}
-    for angle in dict.fromkeys(loop.polarization for loop in loops):
-        loop_parts = [loop for loop in loops if loop.polarization == angle]
-        even = np.concatenate([loop.even for loop in loop_parts])
-        response = _response(stack, np.concatenate([loop.field for loop in loop_parts]), side, wavelength, "calibration_field")
-        expected = response.real if channel == "rotation" else response.imag
-        slope = float(np.sum(even * expected) / np.sum(expected**2))
-        scatter = math.sqrt(np.sum((even - slope * expected) ** 2) / (len(even) - 1))
-        if abs(slope) < _CERTAIN * scatter / math.sqrt(np.sum(expected**2)):
-            raise AnalysisError(
-                f"Calibration of {channel} at {math.degrees(angle):g} degrees must differ from zero by {_CERTAIN:g} standard "
-                "errors to show the channel's sign; it does not. Average longer, or check light, coil current and wave plates."
-            )
-        signs[angle] = 1 if slope > 0 else -1
-    return signs
-
-
-def _average(
-    key: tuple[str, Channel], loops: Sequence[Loop], signs: Mapping[float, int], coercive_field: float
-) -> AveragedLoop:
-    """Average loops over polarisations, every one with its sign; all must have the same fields."""
-    unknown = [math.degrees(loop.polarization) for loop in loops if signs and loop.polarization not in signs]
-    if unknown:
-        raise AnalysisError(
-            f"Polarisations of {key[0]} {key[1]} must all be calibrated; received {unknown} degrees without. "
-            "Calibrate at the same polarisations."
-        )
-    asked = [np.round(loop.asked, 9) for loop in loops]
-    shared = set.intersection(*(set(fields) for fields in asked))
-    picked = [(loop, np.isin(fields, list(shared))) for loop, fields in zip(loops, asked, strict=True)]
-    lengths = {int(mask.sum()) for _, mask in picked}
-    if len(lengths) != 1 or not shared:
-        raise AnalysisError(f"Loops of {key[0]} {key[1]} must share their fields; they do not. Measure them alike.")
-    per_angle: dict[float, list[tuple[FloatArray, FloatArray]]] = {}
-    for loop, mask in picked:
-        sign = signs.get(loop.polarization, 1)
-        per_angle.setdefault(loop.polarization, []).append((sign * loop.odd[mask], sign * loop.even[mask]))
-    means = [np.mean(np.array(parts), axis=0) for parts in per_angle.values()]  # (2, n) per polarisation
-    field = np.mean([loop.field[mask] for loop, mask in picked], axis=0)
-    odd, even = np.mean(means, axis=0)
-    return AveragedLoop(tuple(loops), dict(signs), field, odd, even, _difference(field, means, coercive_field))
-
-
-def _difference(field: FloatArray, means: Sequence[FloatArray], coercive_field: float) -> tuple[float, float]:
-    if len(means) < 2:
-        return math.nan, math.nan
-    window = saturated(field, coercive_field)
-    half = (means[0][0] - means[1][0])[window] / 2 * np.sign(field[window])
-    return float(np.mean(half)), float(np.std(half, ddof=1) / math.sqrt(len(half)))
-
-
-def saturated(field: FloatArray, coercive_field: float) -> FloatArray:
-    """Mask (n,) of the fields beyond three coercive fields, where m_x is the sign of the field."""
-    return np.abs(field) > 3 * coercive_field
-
-
-def _response(stack: Stack, field: FloatArray, side: Side, wavelength: float, *pushes: str, **values: float) -> ComplexArray:
-    """Kerr angle (n,) per unit of the named pushes at `field` (n,)."""
-    return tilt_response(stack, tilt_modes(stack.film, field, **dict.fromkeys(pushes, 1.0), **values), wavelength, side)
-
-
 @dataclass(frozen=True)
 class _Ratio:
     """Torques at the current of the runs, from the complex ratio."""
@@ -330,15 +184,18 @@ class _Model:
             loop = self.data.loops[(path, channel)]
             window = saturated(loop.field, self.coercive_field)
             field = loop.field[window]
-            response = tilt_response(stack, tilt_modes(stack.film, field, **push), self.wavelength, self.side)
+            response = field_response(stack, field, self.side, self.wavelength, **push)
             signal = loop.odd[window] if parity == "odd" else loop.even[window]
             pairs.append((signal, response * np.sign(field) if parity == "odd" else response))
         return fit_amplitude(pairs[0], pairs[1], f"{path} amplitude")
 
+    def _at_zero(self, stack: Stack, **push: float) -> complex:
+        return complex(field_response(stack, np.zeros(1), self.side, self.wavelength, **push)[0])
+
     def gain(self, stack: Stack, calibration_field: float) -> tuple[complex, FloatArray]:
         """Complex gain measured over model from the calibration, with covariance (2, 2)."""
         if self.calibration_angle is not None:
-            expected = complex(_response(stack, np.zeros(1), self.side, self.wavelength, calibration_field=calibration_field)[0])
+            expected = self._at_zero(stack, calibration_field=calibration_field)
             return self.calibration_angle / expected, np.zeros((2, 2))
         fit = self.amplitude(stack, "coil", "even", calibration_field=calibration_field)
         return fit.value, fit.covariance
@@ -351,10 +208,7 @@ class _Model:
         turn = _rotation(1 / gain)
         slope = _rotation(-torque / gain)
         covariance = turn @ asot.covariance @ turn.T + slope @ gain_covariance @ slope.T
-        top, bottom = (
-            complex(_response(stack, np.zeros(1), self.side, self.wavelength, push)[0])
-            for push in ("torque_top", "torque_bottom")
-        )
+        top, bottom = (self._at_zero(stack, **{push: 1.0}) for push in ("torque_top", "torque_bottom"))
         if self.kind == "free":
             # (top, bottom) from complex torque x (bottom - top): two real equations, two unknowns.
             angle = torque * (bottom - top)
@@ -385,15 +239,61 @@ class _Model:
             "imaginary_torque": Estimate(ratio.complex_torque.imag, math.sqrt(ratio.complex_covariance[1, 1]), "J/m^2"),
             "gain": Estimate(abs(ratio.calibration), None, "1"),
             "gain_phase": Estimate(math.atan2(ratio.calibration.imag, ratio.calibration.real), None, "rad"),
-            "oersted_field": Estimate(
-                field.real, math.sqrt(oersted.covariance[0, 0]) / abs(ratio.calibration), "T"
-            ),
+            "oersted_field": Estimate(field.real, math.sqrt(oersted.covariance[0, 0]) / abs(ratio.calibration), "T"),
         }
         for channel in CHANNELS:
             mean, std = self.data.loops[("sample", channel)].difference
             if math.isfinite(mean):
                 checks[f"polarization_difference_{channel}"] = Estimate(mean, std, "rad")
         return checks
+
+
+@dataclass(frozen=True)
+class FittedLoop:
+    """Fitted loop of one path and channel outside switching.
+
+    Attributes
+    ----------
+    field, odd, even : (n,)
+        Field (T), ascending, and the two fitted parts (rad, peak).
+    """
+
+    field: FloatArray
+    odd: FloatArray
+    even: FloatArray
+
+
+def fitted_loops(
+    data: SampleData,
+    stack: Stack,
+    coercive_field: float,
+    side: Side = "top",
+    wavelength: float = DEFAULT_WAVELENGTH,
+) -> dict[tuple[str, Channel], FittedLoop]:
+    """Curves of the fits, to be drawn over the loops that `data` holds.
+
+    The odd part is the response to antisymmetric torques, the even part that to an out-of-plane field: the Oersted
+    field of the sample current, or the calibration field.
+    """
+    model = _Model(data, coercive_field, None, "antisymmetric", side, wavelength)
+    curves = {}
+    for path in dict.fromkeys(path for path, _ in data.loops):
+        odd = model.amplitude(stack, path, "odd", torque_top=-1.0, torque_bottom=1.0).value
+        even = model.amplitude(stack, path, "even", calibration_field=1.0).value
+        for channel in CHANNELS:
+            largest = float(np.max(np.abs(data.loops[(path, channel)].field)))
+            branch = np.linspace(3 * coercive_field, largest, 100)
+            field = np.concatenate([-branch[::-1], branch])
+            torque = (
+                odd
+                * field_response(stack, field, side, wavelength, torque_top=-1.0, torque_bottom=1.0)
+                * np.sign(field)
+            )
+            push = even * field_response(stack, field, side, wavelength, calibration_field=1.0)
+            curves[(path, channel)] = FittedLoop(
+                field, *((part.real if channel == "rotation" else part.imag) for part in (torque, push))
+            )
+    return curves
 
 
 def _rotation(factor: complex) -> FloatArray:

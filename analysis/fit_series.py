@@ -115,17 +115,25 @@ def fit_thickness_series(
     signs = polarity_pair(polarity)
     data = np.asarray(angles, dtype=complex)
     if data.shape != (len(stacks),) or not len(stacks):
-        raise InputError(f"angles must have one complex angle per stack; received {data.shape} for {len(stacks)} stacks.")
+        raise InputError(
+            f"angles must have one complex angle per stack; received {data.shape} for {len(stacks)} stacks."
+        )
     require("angles", data, "finite (rad)", True, "Leave out films without data.")
     spread = None if std is None else complex_std("std", std, data.shape)
     ratio = calibration_angles is not None
     if calibration_angles is not None:
         reference = np.asarray(calibration_angles, dtype=complex)
         if reference.shape != data.shape:
-            raise InputError(f"calibration_angles must have one angle per stack; received {reference.shape} for {len(stacks)}.")
-        require("calibration_angles", reference, "finite and not 0 (rad)", reference != 0, "Leave out films without data.")
+            raise InputError(
+                f"calibration_angles must have one angle per stack; received {reference.shape} for {len(stacks)}."
+            )
+        require(
+            "calibration_angles", reference, "finite and not 0 (rad)", reference != 0, "Leave out films without data."
+        )
         if (spread is None) != (calibration_std is None):
-            raise InputError("calibration_std must be given together with std; received only one of them. Give both or none.")
+            raise InputError(
+                "calibration_std must be given together with std; received only one of them. Give both or none."
+            )
         if signs[0] != signs[1]:
             data, reference = flip(data, signs), flip(reference, signs)
         if spread is not None:
@@ -180,13 +188,19 @@ def fit_thickness_series(
     noise_top, noise_bottom = math.sqrt(faces[0, 0]), math.sqrt(faces[1, 1])
     efficiency = float(spin_torque_efficiency(1.0, current_density))
     sigma_per_torque = None if conductivity is None else float(torque_conductivity(1.0, current_density / conductivity))
+    torque_conductivity_estimate = None
+    if sigma_per_torque is not None:
+        torque_conductivity_estimate = combined(
+            sigma_per_torque * torque_bottom,
+            abs(sigma_per_torque) * noise_bottom,
+            effects("torque_conductivity"),
+            "S/m",
+        )
     return TorqueResult(
         torque_top=combined(torque_top, noise_top, effects("torque"), "J/m^2"),
         torque_bottom=combined(torque_bottom, noise_bottom, effects("torque"), "J/m^2"),
         efficiency=combined(efficiency * torque_bottom, abs(efficiency) * noise_bottom, effects("efficiency"), "1"),
-        torque_conductivity=None if sigma_per_torque is None else combined(
-            sigma_per_torque * torque_bottom, abs(sigma_per_torque) * noise_bottom, effects("torque_conductivity"), "S/m"
-        ),
+        torque_conductivity=torque_conductivity_estimate,
         current_density=Estimate(current_density, None, "A/m^2"),
         parameters=(*names, *(nuisance.name for nuisance in nuisances)),
         covariance=fit.covariance,
@@ -296,7 +310,9 @@ def _response(stack: Stack, field: float, side: Side, wavelength: float, push: s
     return complex(tilt_response(stack, tilt_modes(stack.film, field, **{push: 1.0}), wavelength, side))
 
 
-def _ratio_std(data: ComplexArray, std: ComplexArray, reference: ComplexArray, reference_std: ComplexArray) -> ComplexArray:
+def _ratio_std(
+    data: ComplexArray, std: ComplexArray, reference: ComplexArray, reference_std: ComplexArray
+) -> ComplexArray:
     """First-order standard deviations of real and imaginary part of data / reference."""
     ratio = data / reference
     parts = [
@@ -318,5 +334,5 @@ def _real(values: ComplexArray, signs: tuple[int, int], channels: Channels) -> F
 
 def _angles_again(values: FloatArray, count: int, channels: Channels) -> ComplexArray:
     if channels == "both":
-        return values[:count] + 1j * values[count:]
-    return values * (1.0 if channels == "rotation" else 1j)
+        return np.asarray(values[:count] + 1j * values[count:], dtype=complex)
+    return np.asarray(values * (1.0 if channels == "rotation" else 1j), dtype=complex)

@@ -76,7 +76,9 @@ def fit_linear(
     norms = np.linalg.norm(weighted, axis=0)
     if np.any(norms == 0):
         silent = ", ".join(name for name, norm in zip(names, norms, strict=True) if norm == 0)
-        raise IdentifiabilityError(f"Data must respond to {silent}; they do not at all. Fix it, or measure what depends on it.")
+        raise IdentifiabilityError(
+            f"Data must respond to {silent}; they do not at all. Fix it, or measure what depends on it."
+        )
     _, singular, right = np.linalg.svd(weighted / norms, full_matrices=False)
     with np.errstate(divide="ignore"):
         inflation = np.sqrt(np.sum((right / singular[:, np.newaxis]) ** 2, axis=0))

@@ -91,8 +91,8 @@ def kerr_loops(run: xarray.Dataset) -> list[Loop]:
         half = len(here) // 2
         if len(here) < 6 or len(here) % 2 or not np.allclose(asked[:half], -asked[half:], rtol=0, atol=_SAME_FIELD):
             raise AnalysisError(
-                f"{name}: a loop must run from +max to -max and back over the same fields; received {len(here)} points at "
-                f"{math.degrees(angle):g} degrees that do not. Measure the full loop, or resume the run."
+                f"{name}: a loop must run from +max to -max and back over the same fields; received {len(here)} points "
+                f"at {math.degrees(angle):g} degrees that do not. Measure the full loop, or resume the run."
             )
         keep = good[:half] & good[half:]
         if keep.sum() < 3:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated
 
 from pydantic import Field, model_validator
@@ -22,7 +23,7 @@ class OpticalConstants(Table):
     def _matching(self) -> OpticalConstants:
         if len(self.wavelength) != len(self.index):
             raise ValueError("must list as many indices as wavelengths.")
-        if any(later <= earlier for earlier, later in zip(self.wavelength, self.wavelength[1:], strict=False)):
+        if any(later <= earlier for earlier, later in pairwise(self.wavelength)):
             raise ValueError("must list wavelengths in ascending order.")
         if any(index.real <= 0 or index.imag < 0 for index in self.index):
             raise ValueError("must list indices n + ik with n > 0 and k >= 0.")

@@ -27,7 +27,7 @@ def stiffness_field(film: Film, field: npt.ArrayLike = 0.0) -> FloatArray:
         Where it is not above zero.
     """
     require("Field", field, "finite (T)", True, "Check the field list.")
-    total = np.abs(field) + np.asarray(film.effective_field, dtype=float)
+    total: FloatArray = np.abs(np.asarray(field, dtype=float)) + np.asarray(film.effective_field, dtype=float)
     if np.any(total <= 0):
         raise UnstableFilmError(
             f"effective_field of {film.name!r} must exceed -|field| for the magnetisation to lie in the plane; "
@@ -91,7 +91,8 @@ class TiltModes:
             for value in (self.uniform, self.top, self.bottom, self.length, self.thickness)
         )
         z = np.asarray(height, dtype=float)
-        return uniform + top * np.exp(-(thickness - z) / length) + bottom * np.exp(-z / length)
+        tilt: FloatArray = uniform + top * np.exp(-(thickness - z) / length) + bottom * np.exp(-z / length)
+        return tilt
 
 
 def tilt_modes(
@@ -139,13 +140,15 @@ def tilt_modes(
     thickness = np.asarray(film.thickness, dtype=float)
     bottom_anisotropy, top_anisotropy = (np.asarray(K, dtype=float) for K in film.surface_anisotropy)
 
-    uniform = np.asarray(calibration_field) / stiffness_field(film, field)
+    uniform = np.asarray(calibration_field, dtype=float) / stiffness_field(film, field)
     wall = 2 * np.asarray(film.exchange_stiffness, dtype=float) / length
     decay = np.exp(-thickness / length)
     _require_stable(film, wall, decay, bottom_anisotropy, top_anisotropy)
 
-    push_top = np.asarray(torque_top) * m_x + 2 * top_anisotropy * uniform
-    push_bottom = np.asarray(torque_bottom) * m_x + 2 * bottom_anisotropy * uniform
+    push_top = np.asarray(torque_top, dtype=float) * np.asarray(m_x, dtype=float) + 2 * top_anisotropy * uniform
+    push_bottom = (
+        np.asarray(torque_bottom, dtype=float) * np.asarray(m_x, dtype=float) + 2 * bottom_anisotropy * uniform
+    )
     own_top, cross_top = wall - 2 * top_anisotropy, (wall + 2 * top_anisotropy) * decay
     own_bottom, cross_bottom = wall - 2 * bottom_anisotropy, (wall + 2 * bottom_anisotropy) * decay
     determinant = own_top * own_bottom - cross_top * cross_bottom

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.micromagnetics import TiltModes
-from analysis.stack import ComplexArray, FloatArray, Side, Stack, index_at, require
+from analysis.stack import ComplexArray, Film, FloatArray, Layer, Side, Stack, index_at, require
 
 DEFAULT_WAVELENGTH = 780e-9
 """Wavelength (m) of the laser of the paper."""
@@ -47,8 +47,8 @@ class _Pair:
 
     def propagator(self, phase: npt.ArrayLike) -> _Pair:
         """exp(i phase (mean +- difference)), e.g. of an index over a round trip."""
-        envelope = np.exp(1j * phase * self.mean)
-        angle = np.asarray(phase) * self.difference
+        turn = np.asarray(phase, dtype=float)
+        envelope, angle = np.exp(1j * turn * self.mean), turn * self.difference
         return _Pair(envelope * np.cos(angle), 1j * envelope * np.sin(angle))
 
 
@@ -191,7 +191,9 @@ def film_field(stack: Stack, wavelength: npt.ArrayLike = DEFAULT_WAVELENGTH, sid
     layers += [(film.index, film.thickness), *((layer.index, layer.thickness) for layer in far_layers)]
 
     indices = [index_at(index, wavelength) for index in (incident, *(index for index, _ in layers), far)]
-    passes = [np.exp(1j * _phase(thickness, wavelength) * n) for (_, thickness), n in zip(layers, indices[1:-1], strict=True)]
+    passes = [
+        np.exp(1j * _phase(thickness, wavelength) * n) for (_, thickness), n in zip(layers, indices[1:-1], strict=True)
+    ]
     reflections = [(indices[-2] - indices[-1]) / (indices[-2] + indices[-1])]
     for near, here, single_pass in zip(indices[-3::-1], indices[-2:0:-1], reversed(passes), strict=True):
         fresnel = (near - here) / (near + here)
@@ -208,11 +210,10 @@ def film_field(stack: Stack, wavelength: npt.ArrayLike = DEFAULT_WAVELENGTH, sid
     k0 = _wavenumber(wavelength)
     sign = 1.0 if side == "top" else -1.0
     strength = -sign * k0 * n**2 * np.asarray(film.voigt, dtype=complex) / (2 * indices[0] * reflections[0])
-    return FilmField(
-        *np.broadcast_arrays(strength, amplitude, reflections[position + 1], k0 * n),
-        np.asarray(film.thickness, dtype=float),
-        side,
+    strength, amplitude, reflection, wavenumber = np.broadcast_arrays(
+        strength, amplitude, reflections[position + 1], k0 * n
     )
+    return FilmField(strength, amplitude, reflection, wavenumber, np.asarray(film.thickness, dtype=float), side)
 
 
 def depth_sensitivity(
@@ -292,13 +293,12 @@ def exponential_difference(a: npt.ArrayLike, b: npt.ArrayLike) -> ComplexArray:
     larger, smaller = np.where(a.real >= b.real, a, b), np.where(a.real >= b.real, b, a)
     gap = smaller - larger
     safe = np.where(gap == 0, 1.0, gap)
-    return np.exp(larger) * np.where(gap == 0, 1.0, np.expm1(safe) / safe)
+    return np.asarray(np.exp(larger) * np.where(gap == 0, 1.0, np.expm1(safe) / safe))
 
 
 def reflectance(stack: Stack, wavelength: npt.ArrayLike = DEFAULT_WAVELENGTH, side: Side = "top") -> FloatArray:
     """Power reflectance (...), 0 to 1, of the unmagnetised stack at its face of entry."""
-    film = stack.film
-    layers = [*stack.below[::-1], film, *stack.above]
+    layers: list[Layer | Film] = [*stack.below[::-1], stack.film, *stack.above]
     media = [(_Pair(index_at(layer.index, wavelength)), _phase(layer.thickness, wavelength)) for layer in layers]
     outer = [_Pair(index_at(stack.substrate, wavelength)), _Pair(index_at(stack.ambient, wavelength))]
     if side == "top":
@@ -311,7 +311,8 @@ def _wavenumber(wavelength: npt.ArrayLike) -> FloatArray:
 
 
 def _phase(thickness: npt.ArrayLike, wavelength: npt.ArrayLike) -> FloatArray:
-    return _wavenumber(wavelength) * np.asarray(thickness, dtype=float)
+    phase: FloatArray = _wavenumber(wavelength) * np.asarray(thickness, dtype=float)
+    return phase
 
 
 def _require_wavelength(wavelength: npt.ArrayLike) -> None:
@@ -319,4 +320,6 @@ def _require_wavelength(wavelength: npt.ArrayLike) -> None:
 
 
 def _require_side(side: str) -> None:
-    require("side", side == "top" or side == "bottom", "'top' or 'bottom'", side in ("top", "bottom"), "Check its spelling.")
+    require(
+        "side", side == "top" or side == "bottom", "'top' or 'bottom'", side in ("top", "bottom"), "Check its spelling."
+    )

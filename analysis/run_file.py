@@ -289,8 +289,7 @@ def _read_description(path: Path, file: Any) -> tuple[dict[str, Any], dict[str, 
     """Metadata and sample of an open run file."""
     if "entry/notes/metadata/data" not in file:
         raise InputError(
-            f"Run file {path} must be an asot run; it is an HDF5 file without asot's metadata. "
-            "Give a run-*.h5 file."
+            f"Run file {path} must be an asot run; it is an HDF5 file without asot's metadata. Give a run-*.h5 file."
         )
     metadata = json.loads(_read_note(file, "metadata"))
     version = metadata["schema_version"]
@@ -315,8 +314,7 @@ def _check_signature(path: Path) -> None:
         raise InputError(f"Run file {path} must exist; there is none. Check the name and folder.") from None
     except OSError as error:
         raise InputError(
-            f"Run file {path} must be readable; {error.strerror or error}. "
-            "Give a run-*.h5 file that you may read."
+            f"Run file {path} must be readable; {error.strerror or error}. Give a run-*.h5 file that you may read."
         ) from None
     if signature == _HDF5_SIGNATURE:
         return

@@ -20,6 +20,12 @@ def _positive(value: Uncertain) -> Uncertain:
     return value
 
 
+def _index(material: str | None, index: complex | None) -> Index:
+    if (material is None) == (index is None):
+        raise ValueError("must give either material or index.")
+    return material if material is not None else index  # type: ignore[return-value]
+
+
 class LayerTable(Table):
     """A non-magnetic layer: a material by name or an index, and a thickness."""
 
@@ -29,13 +35,12 @@ class LayerTable(Table):
 
     @model_validator(mode="after")
     def _one_index(self) -> LayerTable:
-        if (self.material is None) == (self.index is None):
-            raise ValueError("must give either material or index.")
+        _index(self.material, self.index)
         return self
 
     def layer(self) -> Layer:
         """Return the layer of the model."""
-        return Layer(self.material if self.index is None else self.index, self.thickness)
+        return Layer(_index(self.material, self.index), self.thickness)
 
 
 class MediumTable(Table):
@@ -46,14 +51,13 @@ class MediumTable(Table):
 
     @model_validator(mode="after")
     def _one_index(self) -> MediumTable:
-        if (self.material is None) == (self.index is None):
-            raise ValueError("must give either material or index.")
+        _index(self.material, self.index)
         return self
 
     @property
     def refractive_index(self) -> Index:
         """What `Stack` takes."""
-        return self.material if self.index is None else self.index  # type: ignore[return-value]
+        return _index(self.material, self.index)
 
 
 class FilmTable(Table):
@@ -76,7 +80,9 @@ class FilmTable(Table):
     def _in_range(self) -> FilmTable:
         for key in ("n", "thickness", "saturation_induction", "exchange_stiffness", "conductivity"):
             if getattr(self, key).value <= 0:
-                raise ValueError(f"must have {key} above 0; received {getattr(self, key).value:g}. Check its sign and unit.")
+                raise ValueError(
+                    f"must have {key} above 0; received {getattr(self, key).value:g}. Check its sign and unit."
+                )
         if self.k.value < 0:
             raise ValueError(f"must have k of at least 0; received {self.k.value:g}. Absorption is positive here.")
         return self
@@ -116,8 +122,8 @@ class Sample(Table):
     geometry: GeometryTable
     coil: CoilTable
     limits: SampleLimits
-    above: list[LayerTable] = []
-    below: list[LayerTable] = []
+    above: list[LayerTable] = Field(default_factory=list)
+    below: list[LayerTable] = Field(default_factory=list)
     ambient: MediumTable = MediumTable(material="air")
     substrate: MediumTable
 

@@ -96,8 +96,9 @@ class Film:
         require(f"effective_field of {self.name!r}", self.effective_field, "finite (T)", True, "Give mu0 Meff.")
         require(f"voigt of {self.name!r}", self.voigt, "finite", True, "Give Q, e.g. 0.0036-0.011j.")
         require(
-            f"surface_anisotropy of {self.name!r}", self.surface_anisotropy, "two finite energies (bottom, top) in J/m^2",
-            len(self.surface_anisotropy) == 2, "Give e.g. (0.59e-3, 0.59e-3).",
+            f"surface_anisotropy of {self.name!r}", np.stack(np.broadcast_arrays(*self.surface_anisotropy)),
+            "two finite energies (bottom, top) in J/m^2", len(self.surface_anisotropy) == 2,
+            "Give e.g. (0.59e-3, 0.59e-3).",
         )  # fmt: skip
         if self.conductivity is not None:
             require(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -21,13 +21,19 @@ def _index(shift: complex) -> Callable[[Film, float], Film]:
 
 
 def _number(name: str) -> Callable[[Film, float], Film]:
-    return lambda film, step: replace(film, **{name: np.asarray(getattr(film, name)) + step})
+    return lambda film, step: replace(film, **cast(Any, {name: np.asarray(getattr(film, name)) + step}))
 
 
 def _anisotropy(bottom: float, top: float) -> Callable[[Film, float], Film]:
     def change(film: Film, step: float) -> Film:
         K_bottom, K_top = film.surface_anisotropy
-        return replace(film, surface_anisotropy=(np.asarray(K_bottom) + bottom * step, np.asarray(K_top) + top * step))
+        return replace(
+            film,
+            surface_anisotropy=(
+                np.asarray(K_bottom, dtype=float) + bottom * step,
+                np.asarray(K_top, dtype=float) + top * step,
+            ),
+        )
 
     return change
 
@@ -65,15 +71,15 @@ def changed(stack: Stack, name: str, step: float) -> Stack:
     layers = list(getattr(stack, side)) if side in ("above", "below") else []
     if not (number.isdigit() and int(number) < len(layers) and quantity in ("thickness", "index")):
         raise InputError(
-            f"Model input must be one of {', '.join(FILM_INPUTS)} or a layer such as below.0.thickness or below.0.index; "
-            f"received {name!r}. Check its spelling and the stack."
+            f"Model input must be one of {', '.join(FILM_INPUTS)} or a layer such as below.0.thickness or "
+            f"below.0.index; received {name!r}. Check its spelling and the stack."
         )
     layer = layers[int(number)]
     if quantity == "thickness":
-        layers[int(number)] = replace(layer, thickness=np.asarray(layer.thickness) + step)
+        layers[int(number)] = replace(layer, thickness=np.asarray(layer.thickness, dtype=float) + step)
     else:
         layers[int(number)] = replace(layer, index=index_at(layer.index, 780e-9) + step)
-    return replace(stack, **{side: tuple(layers)})
+    return replace(stack, **cast(Any, {side: tuple(layers)}))
 
 
 def budget(

@@ -8,6 +8,8 @@ import numpy.typing as npt
 from analysis.constants import ELEMENTARY_CHARGE, REDUCED_PLANCK_CONSTANT
 from analysis.stack import FloatArray, require
 
+_PER_TORQUE = 2 * ELEMENTARY_CHARGE / REDUCED_PLANCK_CONSTANT  # 2 e / hbar
+
 
 def spin_torque_efficiency(torque: npt.ArrayLike, current_density: npt.ArrayLike) -> FloatArray:
     """Spin-torque efficiency xi = 2 e tau_B / (hbar j).
@@ -24,8 +26,10 @@ def spin_torque_efficiency(torque: npt.ArrayLike, current_density: npt.ArrayLike
     (...)
         Dimensionless; the spin Hall angle's counterpart (Wang et al. 2019).
     """
-    require("current_density", current_density, "finite and not 0 A/m^2", np.asarray(current_density) != 0, "Give I/(w d).")
-    return 2 * ELEMENTARY_CHARGE / REDUCED_PLANCK_CONSTANT * np.asarray(torque, dtype=float) / current_density
+    require(
+        "current_density", current_density, "finite and not 0 A/m^2", np.asarray(current_density) != 0, "Give I/(w d)."
+    )
+    return np.asarray(_PER_TORQUE * np.asarray(torque, dtype=float) / np.asarray(current_density, dtype=float))
 
 
 def torque_conductivity(torque: npt.ArrayLike, electric_field: npt.ArrayLike) -> FloatArray:
@@ -43,5 +47,11 @@ def torque_conductivity(torque: npt.ArrayLike, electric_field: npt.ArrayLike) ->
     (...)
         S/m in units of hbar/2e.
     """
-    require("electric_field", electric_field, "finite and not 0 V/m", np.asarray(electric_field) != 0, "Give j / conductivity.")
-    return 2 * ELEMENTARY_CHARGE / REDUCED_PLANCK_CONSTANT * np.asarray(torque, dtype=float) / electric_field
+    require(
+        "electric_field",
+        electric_field,
+        "finite and not 0 V/m",
+        np.asarray(electric_field) != 0,
+        "Give j / conductivity.",
+    )
+    return np.asarray(_PER_TORQUE * np.asarray(torque, dtype=float) / np.asarray(electric_field, dtype=float))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+import warnings
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -150,7 +152,12 @@ class Bench:
         )  # fmt: skip
         coil = file.calibration_source
         self.calibration_source = AmplifiedSineSource(
-            sr830, self.clock, gain=coil.gain, phase=coil.phase, largest_current=coil.largest_current, ramp_rate=coil.ramp_rate
+            sr830,
+            self.clock,
+            gain=coil.gain,
+            phase=coil.phase,
+            largest_current=coil.largest_current,
+            ramp_rate=coil.ramp_rate,
         )
         contacts = digital_output([file.relay.sample, file.relay.coil], "relay")
         self.relay = InterlockedRelay(contacts, (self.sample_source, self.calibration_source), self.clock)
@@ -173,9 +180,13 @@ class Bench:
 
         def axis(resource: str, number: int, name: str, travel: tuple[float, float], resolution: float) -> Esp300Axis:
             if resource not in controllers:
-                controllers[resource] = ESP300(adapter(resource))
+                with warnings.catch_warnings():  # the driver says that it does not know whether an ESP300 speaks SCPI
+                    warnings.simplefilter("ignore", FutureWarning)
+                    controllers[resource] = ESP300(adapter(resource))
                 _answers(name, resource, lambda: controllers[resource].ask("VE?"))
-            return Esp300Axis(controllers[resource], number, self.clock, name=name, travel=travel, resolution=resolution)
+            return Esp300Axis(
+                controllers[resource], number, self.clock, name=name, travel=travel, resolution=resolution
+            )
 
         stage = file.stage
         low, high = (limit * 1e3 for limit in stage.travel)
@@ -183,9 +194,8 @@ class Bench:
             *(axis(stage.resource, number, f"stage {letter}", (low, high), stage.resolution * 1e3)
               for letter, number in (("x", stage.x_axis), ("y", stage.y_axis)))
         )  # fmt: skip
-        degree = 180 / 3.141592653589793
         mounts = {
-            role: axis(table.resource, table.axis, role, (-720.0, 720.0), table.resolution * degree)
+            role: axis(table.resource, table.axis, role, (-720.0, 720.0), math.degrees(table.resolution))
             for role, table in (
                 ("polarization_plate", file.polarization_plate),
                 ("analyser_plate", file.analyser_plate),
@@ -217,22 +227,23 @@ class Bench:
         source = self.source(path)
         if amplitude > source.largest_current:
             raise LimitError(
-                f"{source.role}: amplitude must be at most {source.largest_current:g} A peak; setting it to {amplitude:g} A is "
-                "refused. Lower the current in the recipe."
+                f"{source.role}: amplitude must be at most {source.largest_current:g} A peak; setting it to "
+                f"{amplitude:g} A is refused. Lower the current in the recipe."
             )
         density = self.sample.current_density(amplitude)
         if path == "sample" and density > self.sample.limits.current_density:
             raise LimitError(
-                f"Current density in {self.sample.name} must be at most {self.sample.limits.current_density:.3g} A/m^2; "
-                f"setting the current to {amplitude:g} A makes {density:.3g} A/m^2. Lower the current in the recipe."
+                f"Current density in {self.sample.name} must be at most "
+                f"{self.sample.limits.current_density:.3g} A/m^2; setting the current to {amplitude:g} A makes "
+                f"{density:.3g} A/m^2. Lower the current in the recipe."
             )
 
     def check_field(self, field: float) -> None:
         """Raise `LimitError` where `field` (T) exceeds what magnet or sample bear."""
         if abs(field) > self.magnet.largest_field:
             raise LimitError(
-                f"magnet: field must lie within {self.magnet.largest_field:g} T either way; setting it to {field:g} T is "
-                "refused. Lower the field in the recipe."
+                f"magnet: field must lie within {self.magnet.largest_field:g} T either way; setting it to {field:g} T "
+                "is refused. Lower the field in the recipe."
             )
 
     def check_laser_power(self) -> float:
@@ -240,8 +251,8 @@ class Bench:
         power = self.sum_detector.read() / self.sum_detector.responsivity
         if power > self.sample.limits.laser_power:
             raise LimitError(
-                f"Laser power must be at most {self.sample.limits.laser_power * 1e3:g} mW; the sum signal says {power * 1e3:.3g} mW. "
-                "Close the attenuator."
+                f"Laser power must be at most {self.sample.limits.laser_power * 1e3:g} mW; the sum signal says "
+                f"{power * 1e3:.3g} mW. Close the attenuator."
             )
         if power <= 1e-6:
             raise DeviceError("sum_detector", f"reads {power * 1e3:.3g} mW.", "Open the shutter and align the beam.")
@@ -328,7 +339,9 @@ def open_bench(
         if "simulation" not in bench_data:
             raise InputError(f"--set twin.* needs a simulated bench; {bench_path} has no [simulation]. Leave it out.")
         twin = bench_data["simulation"].get("twin", {})
-        bench_data["simulation"]["twin"] = configuration.override(twin, groups["twin"], f"{bench_path} [simulation.twin]")
+        bench_data["simulation"]["twin"] = configuration.override(
+            twin, groups["twin"], f"{bench_path} [simulation.twin]"
+        )
     return Bench(
         configuration.validate(BenchFile, bench_data, str(bench_path)),
         configuration.validate(Sample, sample_data, str(sample_path)),
@@ -348,5 +361,7 @@ def _answers(role: str, resource: str, ask: Callable[[], object]) -> None:
         ask()
     except (pyvisa.Error, OSError, ValueError) as error:
         raise DeviceError(
-            f"{role} ({resource})", f"does not answer ({error}).", "Check that it is switched on and its address is right."
+            f"{role} ({resource})",
+            f"does not answer ({error}).",
+            "Check that it is switched on and its address is right.",
         ) from None

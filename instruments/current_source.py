@@ -34,8 +34,9 @@ class _RampedSource(ABC):
         """Ramp to `amplitude` (A peak), at least 0."""
         if not (math.isfinite(amplitude) and 0 <= amplitude <= self.largest_current):
             raise LimitError(
-                f"{self.role}: amplitude must lie in 0 to {self.largest_current:g} A peak; setting it to {amplitude:g} A "
-                "is refused. Lower the current, or raise the limit in the bench file if the instrument bears it."
+                f"{self.role}: amplitude must lie in 0 to {self.largest_current:g} A peak; setting it to "
+                f"{amplitude:g} A is refused. Lower the current, or raise the limit in the bench file if the "
+                "instrument bears it."
             )
         steps = max(1, math.ceil(abs(amplitude - self._asked) / (self._ramp_rate * _RAMP_STEP)))
         for level in np.linspace(self._asked, amplitude, steps + 1)[1:]:
@@ -73,7 +74,14 @@ class Keithley6221Source(_RampedSource):
     clips_at = 0.105  # A peak
 
     def __init__(
-        self, driver: Keithley6221, clock: Clock, *, phase: float, largest_current: float, ramp_rate: float, compliance: float
+        self,
+        driver: Keithley6221,
+        clock: Clock,
+        *,
+        phase: float,
+        largest_current: float,
+        ramp_rate: float,
+        compliance: float,
     ) -> None:
         if largest_current > self.clips_at:
             raise LimitError(
@@ -168,8 +176,9 @@ class AmplifiedSineSource(_RampedSource):
     ) -> None:
         if largest_current > self.most * math.sqrt(2) * gain:
             raise LimitError(
-                f"calibration_source: largest_current must be at most {self.most * math.sqrt(2) * gain:g} A peak, what 5 V rms "
-                f"make of a gain of {gain:g} A/V; received {largest_current:g} A. Lower it in the bench file."
+                f"calibration_source: largest_current must be at most {self.most * math.sqrt(2) * gain:g} A peak, "
+                f"what 5 V rms make of a gain of {gain:g} A/V; received {largest_current:g} A. "
+                "Lower it in the bench file."
             )
         super().__init__(clock, phase, largest_current, ramp_rate)
         self.driver = driver

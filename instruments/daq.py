@@ -248,9 +248,7 @@ class DigitalOutput(_OpenTask):
         Of a gRPC server; None for NI's driver on this computer.
     """
 
-    def __init__(
-        self, lines: Sequence[str], *, name: str, grpc_options: GrpcSessionOptions | None = None
-    ) -> None:
+    def __init__(self, lines: Sequence[str], *, name: str, grpc_options: GrpcSessionOptions | None = None) -> None:
         self.lines = tuple(lines)
         super().__init__(", ".join(self.lines), name, grpc_options)
 

@@ -70,7 +70,7 @@ class SR830LockIn:
         degrees = math.remainder(math.degrees(phase), 360)
         self.driver.phase = degrees
         self._compare("phase", round(degrees, 2), self.driver.phase, "deg")
-        self.driver.lia_status  # noqa: B018 - reading clears what the change of reference latched
+        self.clear_status()
 
     def set_sensitivity(self, sensitivity: float) -> float:
         """Choose the smallest range that holds `sensitivity` (V rms)."""
@@ -96,10 +96,9 @@ class SR830LockIn:
         faults = self.driver.lia_status & 0b1111  # overloads and reference unlock; the rest are events
         return LockInReading(float(x), float(y), int(faults))
 
-    def reference_locked(self) -> bool:
-        """Whether the reference is locked now; clears the latched status."""
-        self.driver.lia_status  # noqa: B018 - clears the latch
-        return not self.driver.lia_status & 8
+    def clear_status(self) -> None:
+        """Forget overloads and unlocks that were latched until now."""
+        self.driver.lia_status  # noqa: B018 - reading clears the latch
 
     def identity(self) -> str:
         """Return the answer to *IDN?."""

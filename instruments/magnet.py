@@ -77,8 +77,8 @@ class AnalogMagnet:
         """Ramp to `field` (T), then correct until the Hall probe agrees within the tolerance."""
         if not (math.isfinite(field) and abs(field) <= self.largest_field):
             raise LimitError(
-                f"magnet: field must lie within {self.largest_field:g} T either way; setting it to {field:g} T is refused. "
-                "Lower the field, or raise the limit in the bench file if the magnet bears it."
+                f"magnet: field must lie within {self.largest_field:g} T either way; setting it to {field:g} T is "
+                "refused. Lower the field, or raise the limit in the bench file if the magnet bears it."
             )
         self._ramp(field / self._tesla_per_volt)
         for _ in range(self._corrections):
@@ -88,7 +88,8 @@ class AnalogMagnet:
                 return
             self._ramp(self._volts + error / self._tesla_per_volt)
         raise DeviceError(
-            "magnet", f"the Hall probe reads {self.measure():.5g} T after {self._corrections} corrections towards {field:.5g} T.",
+            "magnet",
+            f"the Hall probe reads {self.measure():.5g} T after {self._corrections} corrections towards {field:.5g} T.",
             "Check the supply, the probe's position and `tesla_per_volt` in the bench file.",
         )  # fmt: skip
 
@@ -121,7 +122,9 @@ class AnalogMagnet:
             self._clock.wait(10 * self._lag)
             field = self.measure()
             if abs(field) > 20 * self._tolerance:
-                raise DeviceError("magnet", f"the Hall probe still reads {field:.3g} T.", "Switch the supply off by hand.")
+                raise DeviceError(
+                    "magnet", f"the Hall probe still reads {field:.3g} T.", "Switch the supply off by hand."
+                )
 
         return try_every_step(
             self.role,

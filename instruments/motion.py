@@ -64,12 +64,16 @@ class Esp300Axis:
         deadline = self._clock.now() + _PATIENCE
         while not int(float(self._axis.ask("MD?"))):
             if self._clock.now() > deadline:
-                raise DeviceError(self.name, f"axis still moves after {_PATIENCE:g} s.", "Check the motor and its limits.")
+                raise DeviceError(
+                    self.name, f"axis still moves after {_PATIENCE:g} s.", "Check the motor and its limits."
+                )
             self._clock.wait(_POLL)
         self._raise_error()
         if abs(self.position() - position) > self._resolution:
             raise DeviceError(
-                self.name, f"axis was sent to {position:g} but stands at {self.position():g}.", "Home the axis and try again."
+                self.name,
+                f"axis was sent to {position:g} but stands at {self.position():g}.",
+                "Home the axis and try again.",
             )
 
     def position(self) -> float:
@@ -119,7 +123,9 @@ class Esp300Stage:
 
     def make_safe(self) -> SafeStateReport:
         """Stop both axes and switch their motors off."""
-        return try_every_step(self.role, [("x stopped, motor off", self._x.stop), ("y stopped, motor off", self._y.stop)])
+        return try_every_step(
+            self.role, [("x stopped, motor off", self._x.stop), ("y stopped, motor off", self._y.stop)]
+        )
 
 
 class Esp300Rotator:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from instruments.clock import Clock
 from instruments.daq import DigitalOutput
-from instruments.roles import CurrentPath, CurrentSource, Quantity, SafeStateReport
 from instruments.errors import LimitError
+from instruments.roles import CurrentPath, CurrentSource, Quantity, SafeStateReport
 from instruments.safe_state import try_every_step
 
 _SETTLE = 0.05  # s for the contacts

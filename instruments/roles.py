@@ -83,8 +83,12 @@ class LockIn(Instrument, Protocol):
         """Equivalent noise bandwidth (Hz) of the filter as set."""
         ...
 
+    def clear_status(self) -> None:
+        """Forget overloads and unlocks that were latched until now."""
+        ...
+
     def read(self) -> LockInReading:
-        """Read X, Y and the status since the last reading."""
+        """Read X, Y and the status latched since the last reading."""
         ...
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from pydantic import Field
+
 from analysis.configuration import Table
 
 
@@ -11,7 +13,7 @@ class SimulatedDevice(Table):
     """A device on the simulated bus; `axes` of an ESP300 name what each axis moves."""
 
     model: Literal["SR830", "Keithley6221", "ESP300"]
-    axes: dict[int, str] = {}
+    axes: dict[int, str] = Field(default_factory=dict)
 
 
 class SimulatedCard(Table):
@@ -25,4 +27,4 @@ class SimulationTable(Table):
 
     visa: dict[str, SimulatedDevice]
     daq: dict[str, SimulatedCard]
-    twin: dict[str, Any] = {}
+    twin: dict[str, Any] = Field(default_factory=dict)

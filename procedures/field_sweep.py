@@ -44,23 +44,42 @@ class FieldSweep(Measurement):
         description="Kerr rotation, or ellipticity with the quarter-wave plate in the beam",
     )  # fmt: skip
     current = FloatParameter(
-        "Current (peak)", units="mA", default=40, minimum=1e-3, maximum=1000, description="Amplitude of the AC current, peak"
+        "Current (peak)",
+        units="mA",
+        default=40,
+        minimum=1e-3,
+        maximum=1000,
+        description="Amplitude of the AC current, peak",
     )
     frequency = FloatParameter(
         "Frequency", units="Hz", default=20150, minimum=1, maximum=100e3, description="Frequency of the current"
     )
     largest_field = FloatParameter(
-        "Largest field", units="mT", default=50, minimum=0.1, maximum=2000, description="The loop runs from this to its negative"
+        "Largest field",
+        units="mT",
+        default=50,
+        minimum=0.1,
+        maximum=2000,
+        description="The loop runs from this to its negative",
     )
     steps = IntegerParameter(
-        "Points per branch", default=51, minimum=3, maximum=100_000, description="Number of fields on each branch of the loop"
+        "Points per branch",
+        default=51,
+        minimum=3,
+        maximum=100_000,
+        description="Number of fields on each branch of the loop",
     )
     polarizations = FloatListParameter(
         "Polarisations", units="deg", default=[45, 135], minimum=-360, maximum=360,
         description="Incident polarisations, to be averaged; 45 and 135 cancel the quadratic effect",
     )  # fmt: skip
     time_constant = FloatParameter(
-        "Time constant", units="s", default=1, minimum=1e-5, maximum=3e4, description="Lock-in time constant per filter stage"
+        "Time constant",
+        units="s",
+        default=1,
+        minimum=1e-5,
+        maximum=3e4,
+        description="Lock-in time constant per filter stage",
     )
     filter_slope = ListParameter(
         "Filter slope", choices=[6, 12, 18, 24], default=24, description="Lock-in filter slope in dB per octave"
@@ -100,7 +119,9 @@ class FieldSweep(Measurement):
         bench.check_current(self._path, self.current * 1e-3)
         bench.check_field(self.largest_field * 1e-3)
         if self.path == "coil" and self.frequency > 102e3:
-            raise LimitError(f"lock_in: frequency must be at most 102 kHz; setting it to {self.frequency:g} Hz is refused.")
+            raise LimitError(
+                f"lock_in: frequency must be at most 102 kHz; setting it to {self.frequency:g} Hz is refused."
+            )
 
     def prepare(self, bench: Bench) -> None:
         """Saturate, choose the path, start the current, lock the reference, choose the lock-in's range."""
@@ -125,7 +146,7 @@ class FieldSweep(Measurement):
         source.set_frequency(self.frequency)
         source.set_amplitude(self.current * 1e-3)
         bench.clock.wait(1.0)
-        bench.lock_in.read()  # clears the unlock that the start of the reference latched
+        bench.lock_in.clear_status()  # of the unlock until the reference came
         if bench.lock_in.read().status & 8:
             raise DeviceError(
                 "lock_in", "reference is not locked.", "Check the cable from the phase marker to the reference input."
@@ -143,6 +164,13 @@ class FieldSweep(Measurement):
     def settling_time(self, bench: Bench) -> float:
         """Return the settling time of the lock-in's filter (s)."""
         return detection.settling_time(self.time_constant, self.filter_slope, self.remainder)
+
+    def settle(self, bench: Bench) -> None:
+        """Wait for the filter; an overload counts only in the second half, where it could still be felt."""
+        half = self.settling_time(bench) / 2
+        bench.clock.wait(half)
+        bench.lock_in.clear_status()
+        bench.clock.wait(half)
 
     def measure(self, point: Point, bench: Bench) -> Reading:
         """Read lock-in, detector sum, field, and all that could explain them later."""

@@ -6,6 +6,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, ClassVar
 
 from pymeasure.experiment import Procedure
@@ -40,7 +41,9 @@ Reading = dict[str, float]
 class FloatListParameter(Parameter):  # type: ignore[misc]
     """List of numbers, written with commas."""
 
-    def __init__(self, name: str, units: str | None = None, minimum: float = -math.inf, maximum: float = math.inf, **rest: Any) -> None:
+    def __init__(
+        self, name: str, units: str | None = None, minimum: float = -math.inf, maximum: float = math.inf, **rest: Any
+    ) -> None:
         self.units, self.minimum, self.maximum = units, minimum, maximum
         super().__init__(name, **rest)
 
@@ -90,10 +93,14 @@ class Measurement(Procedure):  # type: ignore[misc]
 
     @abstractmethod
     def settling_time(self, bench: Bench) -> float:
-        """Time (s) to wait between `set` and `measure`."""
+        """Time (s) that `settle` takes."""
 
     @abstractmethod
-    def measure(self, point: Point, bench: Bench) -> Reading:  # type: ignore[override]
+    def settle(self, bench: Bench) -> None:
+        """Wait until what `set` changed has settled."""
+
+    @abstractmethod
+    def measure(self, point: Point, bench: Bench) -> Reading:
         """Measure once at `point`."""
 
     def point_count(self) -> int:
@@ -101,10 +108,9 @@ class Measurement(Procedure):  # type: ignore[misc]
         return sum(1 for _ in self.points())
 
     def duration(self, bench: Bench) -> float:
-        """Expected duration (s) of all points: settling at each, and the travel of the field."""
+        """Return the expected duration (s) of all points: settling at each, and the travel of the field."""
         fields = [point.field for point in self.points() if point.field is not None]
-        steps = zip(fields, fields[1:], strict=False)
-        travel = sum(bench.magnet.travel_time(start, stop) for start, stop in steps)
+        travel = sum(bench.magnet.travel_time(start, stop) for start, stop in pairwise(fields))
         return self.point_count() * self.settling_time(bench) + travel
 
     @classmethod
@@ -128,7 +134,9 @@ class Measurement(Procedure):  # type: ignore[misc]
         for key, value in table.items():
             parameter = procedure._parameters.get(key)
             if parameter is None:
-                faults.append(f"{source}: key {key!r} is unknown. Allowed here: {', '.join(sorted(procedure._parameters))}.")
+                faults.append(
+                    f"{source}: key {key!r} is unknown. Allowed here: {', '.join(sorted(procedure._parameters))}."
+                )
                 continue
             try:
                 parameter.value = _in_unit(parameter, value)
@@ -158,7 +166,7 @@ def _in_unit(parameter: Parameter, value: object) -> object:
         return [_in_unit(parameter, item) for item in value]
     if unit:
         if not isinstance(value, str):
-            raise ValueError(f"must have a unit; write it as text, e.g. \"{value} {unit}\".")
+            raise ValueError(f'must have a unit; write it as text, e.g. "{value} {unit}".')
         return configuration.quantity(value, unit)
     if isinstance(parameter, IntegerParameter) and not isinstance(value, int):
         raise ValueError("must be a whole number.")

@@ -269,9 +269,7 @@ def test_driver_reads_writes_and_says_on_which_card(bench):
     with (
         AnalogOutput("Dev1/ao0", name="magnet supply", grpc_options=bench.options) as output,
         bench.hall() as hall,
-        DigitalOutput(
-            ["Dev1/port0/line0", "Dev1/port0/line1"], name="relay", grpc_options=bench.options
-        ) as relay,
+        DigitalOutput(["Dev1/port0/line0", "Dev1/port0/line1"], name="relay", grpc_options=bench.options) as relay,
     ):
         output.write(np.float64(-4.0))
         assert_allclose(hall.read(400), -2.0, atol=1e-4)
@@ -284,9 +282,7 @@ def test_driver_reads_writes_and_says_on_which_card(bench):
 
 @pytest.mark.parametrize("volts", [5.1, -5.1, float("nan"), float("inf")])
 def test_a_voltage_beyond_the_limits_is_refused_before_anything_is_sent(bench, volts):
-    with AnalogOutput(
-        "Dev1/ao0", name="magnet supply", minimum=-5, maximum=5, grpc_options=bench.options
-    ) as output:
+    with AnalogOutput("Dev1/ao0", name="magnet supply", minimum=-5, maximum=5, grpc_options=bench.options) as output:
         now = bench.clock.now()
         with pytest.raises(LimitError, match=r"Dev1/ao0 \(magnet supply\): .* within -5 and 5 V"):
             output.write(volts)

@@ -96,9 +96,7 @@ class SimulatedESP300(Device):
     terminator = "\r\n"
     unknown_command = UNKNOWN_COMMAND
 
-    def __init__(
-        self, twin: MotionWorld, axes: Mapping[int, str], travel: tuple[float, float] = TRAVEL
-    ) -> None:
+    def __init__(self, twin: MotionWorld, axes: Mapping[int, str], travel: tuple[float, float] = TRAVEL) -> None:
         super().__init__()
         self._clock = twin.clock
         self._axes = {number: _Axis(number, twin.axes[name], *travel) for number, name in axes.items()}

@@ -82,9 +82,7 @@ class LockInFilter:
         Of each quadrature (V rms/sqrt(Hz)), at least 0.
     """
 
-    def __init__(
-        self, time_constant: float, stages: int, generator: np.random.Generator, noise_density: float
-    ) -> None:
+    def __init__(self, time_constant: float, stages: int, generator: np.random.Generator, noise_density: float) -> None:
         self._time_constant = time_constant
         # Signal and noise of all stages in one tuple, exchanged as a whole: other threads may be reading.
         zero = np.zeros(stages, dtype=np.complex128)

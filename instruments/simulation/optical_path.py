@@ -14,7 +14,8 @@ def retarder(fast_axis: float, retardance: float) -> Matrix:
     """Jones matrix (2, 2) of a wave plate with its fast axis at `fast_axis` (rad); the slow axis lags (exp(-i w t))."""
     c, s = math.cos(fast_axis), math.sin(fast_axis)
     turn = np.array([[c, s], [-s, c]], dtype=complex)
-    return turn.T @ np.diag([1.0, np.exp(1j * retardance)]) @ turn
+    matrix: Matrix = turn.T @ np.diag([1.0, np.exp(1j * retardance)]) @ turn
+    return matrix
 
 
 def balanced_response(polarization: float, analyser_plate: float, quarter_wave: float | None) -> tuple[float, complex]:
@@ -34,7 +35,8 @@ def balanced_response(polarization: float, analyser_plate: float, quarter_wave: 
     balance
         The ratio without any Kerr angle.
     response
-        Complex c: a small Kerr angle Theta adds Re(c Theta) to the ratio. 2 reads the rotation, 2i reads -2 ellipticity.
+        Complex c: a small Kerr angle Theta adds Re(c Theta) to the ratio. 2 reads the rotation,
+        2i reads -2 ellipticity.
     """
     incident = np.array([math.cos(polarization), math.sin(polarization)], dtype=complex)
     rotated = np.array([-math.sin(polarization), math.cos(polarization)], dtype=complex)

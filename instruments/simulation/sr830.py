@@ -121,9 +121,7 @@ class SimulatedSR830(Device):
         self._filter = LockInFilter(*self._filter_settings(), self._generator(), twin.lock_in_noise_density())
         self._clear_status()
         twin.clock.subscribe(self._advance)
-        twin.clock.subscribe_mark(
-            lambda: self._filter.restart_noise(self._generator(), twin.lock_in_noise_density())
-        )
+        twin.clock.subscribe_mark(lambda: self._filter.restart_noise(self._generator(), twin.lock_in_noise_density()))
 
     # ----------------------------------------------------------- what passes with time
 

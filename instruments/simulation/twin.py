@@ -16,6 +16,7 @@ from analysis.sample import Sample
 from analysis.stack import FloatArray
 from instruments.clock import VirtualClock
 from instruments.simulation.axis import Axis
+from instruments.simulation.daq_card import normal_deviates
 from instruments.simulation.macrospin import Macrospin
 from instruments.simulation.optical_path import balanced_response
 from instruments.simulation.twin_file import TwinTable
@@ -70,7 +71,9 @@ class Twin:
         self._magnet_volts, self._magnet_start, self._magnet_time = 0.0, 0.0, 0.0
         self._reflectance = float(reflectance(self.stack, side=table.side))
         self._torque_response, self._field_response = self._tabulate()
+        self._marked = clock.now()
         clock.subscribe(lambda start, stop: self._follow(stop))
+        clock.subscribe_mark(self._begin_epoch)
 
     # ----------------------------------------------------------- what instruments drive
 
@@ -156,6 +159,9 @@ class Twin:
         torques = interpolate(torque_top=1.0), interpolate(torque_bottom=1.0)
         return torques, interpolate(calibration_field=1.0)
 
+    def _begin_epoch(self) -> None:
+        self._marked = self.clock.now()
+
     def _follow(self, time: float) -> None:
         self._macrospin.follow(self.field(time))
 
@@ -196,10 +202,9 @@ class Twin:
         return balanced_response(self._polarization(time), analyser, quarter_wave)
 
     def _noise(self, channel: int, times: FloatArray) -> FloatArray:
-        """Unit normal deviates (n,), a function of seed, epoch, channel and time alone."""
-        ticks = np.round(np.asarray(times) * 1e9).astype(np.int64)
-        seeds = [self.seed, channel, *self.clock.epoch]
-        return np.array([np.random.default_rng([*seeds, int(abs(tick))]).standard_normal() for tick in ticks])
+        """Unit normal deviates (n,), a function of seed, epoch, channel and time since the mark alone."""
+        ticks = np.round((np.asarray(times) - self._marked) * 1e9).astype(np.int64)
+        return normal_deviates([self.seed, channel, *self.clock.epoch], ticks)
 
 
 def _flatten(table: dict[str, object], prefix: str = "") -> dict[str, object]:

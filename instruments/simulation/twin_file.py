@@ -19,7 +19,7 @@ class TwinTable(Table):
     torque_top: Annotated[float, Unit.number("J/m^2")] | None = None
     torque_current_density: Annotated[float, Unit.number("A/m^2"), Field(gt=0)] = 5e10
     # --- the sample where it differs from its file, e.g. {film = {thickness = "31 nm"}}
-    sample: dict[str, Any] = {}
+    sample: dict[str, Any] = Field(default_factory=dict)
     side: Side = "top"
     # --- magnetisation in the plane
     anisotropy_field: Annotated[float, Unit.number("T"), Field(gt=0)] = 0.3e-3
