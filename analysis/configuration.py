@@ -190,6 +190,22 @@ def quantity(value: object, unit: str) -> float:
     return number
 
 
+def option_quantity(option: str, text: str, unit: str) -> float:
+    """Read the value of a command-line option; `InputError` names the option."""
+    try:
+        return quantity(float(text) if _is_number(text) else text, unit)
+    except ValueError as error:
+        raise InputError(f"{option} {error} Received {text!r}.") from None
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _with_unit(text: str, unit: str, example: str) -> float:
     import pint
 

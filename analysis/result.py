@@ -35,6 +35,18 @@ class Estimate:
         """Return the form that the JSON output uses."""
         return {"value": self.value, "std": self.std, "unit": self.unit}
 
+    def __str__(self) -> str:
+        unit = "" if self.unit == "1" else f" {self.unit}"
+        if not self.std or not math.isfinite(self.std) or not math.isfinite(self.value):
+            return f"{self.value:.4g}{unit}"
+        exponent = math.floor(math.log10(max(abs(self.value), self.std)))
+        exponent = 0 if -3 <= exponent <= 3 else exponent
+        digits = max(0, exponent - math.floor(math.log10(self.std)) + 1)
+        value, std = self.value / 10.0**exponent, self.std / 10.0**exponent
+        if exponent == 0:
+            return f"{value:.{digits}f} ± {std:.{digits}f}{unit}"
+        return f"({value:.{digits}f} ± {std:.{digits}f})e{exponent:+03d}{unit}"
+
 
 @dataclass(frozen=True)
 class Systematic:

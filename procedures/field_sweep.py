@@ -108,6 +108,12 @@ class FieldSweep(Measurement):
     )
     plot: ClassVar[dict[str, str]] = {"signal": "kerr_signal", "axis": "field", "title": "Kerr loop"}
 
+    def title(self) -> str:
+        """Say what is measured, e.g. "ASOT, Kerr rotation, 40 mA"."""
+        what = "ASOT" if self.path == "sample" else "calibration field"
+        channel = "Kerr rotation" if self.channel == "rotation" else "ellipticity"
+        return f"{what}, {channel}, {self.current:g} mA"
+
     def points(self) -> Iterator[Point]:
         """One loop for each polarisation."""
         for polarization in self.polarizations:

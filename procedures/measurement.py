@@ -103,6 +103,10 @@ class Measurement(Procedure):  # type: ignore[misc]
     def measure(self, point: Point, bench: Bench) -> Reading:
         """Measure once at `point`."""
 
+    @abstractmethod
+    def title(self) -> str:
+        """Say in a few words what this run measures."""
+
     def point_count(self) -> int:
         """Return the number of points."""
         return sum(1 for _ in self.points())

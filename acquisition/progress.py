@@ -1,0 +1,137 @@
+"""What the command line shows of a run: steps, progress bars with the time left, tables of results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from acquisition.recipe import Recipe
+from acquisition.runner import RunResult, State
+from analysis.run_analysis import SampleAnalysis
+from instruments import Bench
+from procedures import Measurement
+
+if TYPE_CHECKING:
+    from acquisition.demo import Series
+
+
+def duration(seconds: float) -> str:
+    """Time in the words of a lab: "35 s", "12 min", "3 h 10 min"."""
+    minutes = round(seconds / 60)
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
+
+
+class Report:
+    """Progress on standard error, results on standard output; with `json` standard output is left to the JSON.
+
+    Parameters
+    ----------
+    json
+        Whether standard output belongs to a JSON document.
+    """
+
+    def __init__(self, json: bool = False) -> None:
+        self._progress = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._result = self._progress if json else Console(highlight=False, soft_wrap=True)
+
+    def step(self, text: str) -> None:
+        """Say what is done now."""
+        self._progress.print(f"[bold]·[/bold] {text}")
+
+    def bench(self, bench: Bench, recipe: Recipe) -> None:
+        """Say what is open, and what the recipe will do to it."""
+        kind = "simulated bench" if bench.file.simulation is not None else "bench"
+        self.step(f"Opened the {kind} {bench.file.name!r} with sample {bench.sample.name!r}:")
+        for role, entry in bench.describe().items():
+            self._progress.print(f"    {role:<20} {entry['identity']}", style="dim")
+        expected = sum(procedure.duration(bench) for _, procedure in recipe.procedures)
+        clock = "virtual time" if bench.file.simulation is not None else "expected"
+        points = sum(procedure.point_count() for _, procedure in recipe.procedures)
+        self.step(
+            f"Recipe {recipe.name!r}: {len(recipe.procedures)} runs, {points} points, {duration(expected)} ({clock})"
+        )
+
+    @contextmanager
+    def run(self, procedure: Measurement, number: int) -> Iterator[Callable[[int], None]]:
+        """Show a bar for one run; yields what is to be told how many points are done."""
+        columns = (
+            TextColumn("    {task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(), TextColumn("points"),
+            TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
+        )  # fmt: skip
+        with Progress(*columns, console=self._progress) as progress:
+            task = progress.add_task(f"{number + 1} {procedure.title()}", total=procedure.point_count())
+            yield lambda done: progress.update(task, completed=done)
+
+    def stored(self, result: RunResult) -> None:
+        """Say where a run went and how it ended."""
+        if result.state is not State.FINISHED:
+            self._progress.print(f"    {result.state.upper()}: {result.reason}", style="red")
+        for step in result.unsafe:
+            self._progress.print(f"    NOT SAFE: {step}", style="bold red")
+        self._progress.print(f"      {result.path}", style="dim")
+
+    def sample_result(self, analysis: SampleAnalysis) -> None:
+        """Print torque, efficiency and budget of a sample."""
+        result = analysis.result
+        self._result.print()
+        table = Table(title=f"{analysis.sample.name}", title_justify="left", show_header=False, box=None)
+        for name, value, note in _rows(result, f"at {result.current_density.value:.3g} A/m^2"):
+            table.add_row(name, value, note)
+        imaginary = result.checks["imaginary_torque"]
+        table.add_row("Im(torque), to be 0", str(imaginary), f"chi2 {result.chi2:.2g} for {result.dof} dof")
+        self._result.print(table)
+        budget = Table(title="Systematics budget: change of the bottom torque", title_justify="left", box=None)
+        for column in ("input", "value", "std", "effect"):
+            budget.add_column(column, justify="left" if column == "input" else "right")
+        for entry in sorted(result.systematics, key=lambda entry: -abs(entry.effects["torque"])):
+            effect = f"{100 * entry.effects['torque']:+.1f} %"
+            budget.add_row(entry.name.replace("_", " "), f"{entry.value:.4g}", f"{entry.std:.2g}", effect)
+        noise = result.torque_bottom.noise_std
+        if noise is not None and result.torque_bottom.value:
+            budget.add_row("noise of the data", "", "", f"±{100 * abs(noise / result.torque_bottom.value):.1f} %")
+        self._result.print(budget)
+
+    def demo_result(self, sample: SampleAnalysis, series: Series, warnings: Sequence[str]) -> None:
+        """Print what the demonstration found."""
+        self.sample_result(sample)
+        result = series.result
+        self._result.print()
+        table = Table(
+            title="Measured Py thickness series (bare Py on 1 um SiO2 on Si)",
+            title_justify="left",
+            show_header=False,
+            box=None,
+        )
+        for name, value, note in _rows(
+            result, f"at {result.current_density.value:.3g} A/m^2, std from residual scatter"
+        ):
+            table.add_row(name, value, note)
+        table.add_row("efficiency, the paper", "0.053 ± 0.003", "")
+        for name, efficiency in series.variants.items():
+            table.add_row(f"efficiency, {name}", str(efficiency), "")
+        self._result.print(table)
+        if series.poor:
+            films = " and ".join(f"{thickness * 1e9:g}" for thickness in series.poor)
+            self._result.print(
+                f"The {films} nm films are not well described: residuals above a quarter of their signal."
+            )
+        for warning in warnings:
+            self._result.print(f"Warning: {warning}", style="yellow")
+
+
+def _rows(result: Any, note: str) -> list[tuple[str, str, str]]:
+    rows = [
+        ("torque, bottom", str(result.torque_bottom), note),
+        ("torque, top", str(result.torque_top), ""),
+        ("spin-torque efficiency", str(result.efficiency), ""),
+    ]
+    if result.torque_conductivity is not None:
+        rows.append(("torque conductivity", str(result.torque_conductivity), "in units of hbar/2e"))
+    return rows
