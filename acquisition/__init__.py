@@ -1,6 +1,26 @@
 """Runs things: the runner, the journal, storage, recipes; the command line on top."""
 
-from acquisition.recipe import load_recipe
-from acquisition.runner import RunResult, State, run
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from acquisition.recipe import load_recipe
+    from acquisition.runner import RunResult, State, run
+
+# Imported at the first use, so that a command which measures nothing starts without the drivers.
+_ON_USE = {
+    "RunResult": "acquisition.runner",
+    "State": "acquisition.runner",
+    "load_recipe": "acquisition.recipe",
+    "run": "acquisition.runner",
+}
 
 __all__ = ["RunResult", "State", "load_recipe", "run"]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _ON_USE:
+        raise AttributeError(f"module 'acquisition' has no attribute {name!r}")
+    return getattr(importlib.import_module(_ON_USE[name]), name)

@@ -4,46 +4,75 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any, TypeVar
 
 import click
-import typer
 
 from analysis.errors import AsotError, InputError
 
-app = typer.Typer(
-    name="asot",
-    help="Measure anomalous spin-orbit torque with a lock-in MOKE bench, and analyse what was measured.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-bench_app = typer.Typer(help="Look at benches.", no_args_is_help=True)
-runs_app = typer.Typer(help="Look at run files.", no_args_is_help=True)
-app.add_typer(bench_app, name="bench")
-app.add_typer(runs_app, name="runs")
+Command = TypeVar("Command", bound=Callable[..., Any])
+HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
-Setting = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set", metavar="KEY=VALUE", help="Replace a key: recipe., bench., sample. or twin. May be repeated."
-    ),
-]
-BenchOption = Annotated[str, typer.Option("--bench", help="Bench: a name in config/benches, or a path.")]
-SampleOption = Annotated[str, typer.Option("--sample", help="Sample: a name in config/samples, or a path.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output; progress goes to standard error.")]
+
+@click.group(context_settings=HELP)
+@click.version_option(package_name="asot")
+def app() -> None:
+    """Measure anomalous spin-orbit torque with a lock-in MOKE bench, and analyse what was measured."""
+
+
+@app.group()
+def bench() -> None:
+    """Look at benches."""
+
+
+@app.group()
+def runs() -> None:
+    """Look at run files."""
+
+
+def bench_options(command: Command) -> Command:
+    """Options of every command that opens a bench."""
+    for option in (
+        click.option(
+            "--set",
+            "settings",
+            metavar="KEY=VALUE",
+            multiple=True,
+            help="Replace a key: recipe., bench., sample. or twin. May be repeated.",
+        ),
+        click.option(
+            "--sample",
+            default="py32-fused-silica",
+            show_default=True,
+            help="Sample: a name in config/samples, or a path.",
+        ),
+        click.option(
+            "--bench", default="simulated", show_default=True, help="Bench: a name in config/benches, or a path."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON on standard output; progress goes to standard error."
+)
+paths_argument = click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+
+
+def out_option(default: str) -> Callable[[Command], Command]:
+    """Folder that a command writes to."""
+    kind = click.Path(path_type=Path)
+    return click.option("--out", type=kind, default=default, show_default=True, help="Folder for what is written.")
 
 
 @app.command()
-def demo(
-    out: Annotated[Path, typer.Option("--out", help="Folder for run files, figure and result.")] = Path("asot-demo"),
-    bench: BenchOption = "simulated",
-    sample: SampleOption = "py32-fused-silica",
-    set_: Setting = None,
-    as_json: Json = False,
-) -> None:
+@out_option("asot-demo")
+@bench_options
+@json_option
+def demo(out: Path, bench: str, sample: str, settings: tuple[str, ...], as_json: bool) -> None:
     """Run a simulated experiment and fit a measured series, from set-up to torque; under a minute.
 
     Example: asot demo --out /tmp/demo --set twin.torque_bottom=1.21e-6
@@ -51,27 +80,29 @@ def demo(
     from acquisition.demo import demo as run_demo
     from acquisition.progress import Report
 
-    document = run_demo(out, Report(as_json), bench=bench, sample=sample, settings=_settings(set_))
+    document = run_demo(out, Report(as_json), bench=bench, sample=sample, settings=_settings(settings))
     if as_json:
         print(json.dumps(document))
 
 
 @app.command()
+@click.argument("recipe")
+@out_option("runs")
+@bench_options
+@click.option("--dry-run", is_flag=True, help="Check limits, count points, estimate the duration; measure nothing.")
+@click.option("--realtime", is_flag=True, help="Let a simulated bench take as long as a real one.")
+@json_option
 def run(
-    recipe: Annotated[str, typer.Argument(help="Recipe: a name in config/recipes, or a path.")],
-    out: Annotated[Path, typer.Option("--out", help="Folder for run files.")] = Path("runs"),
-    bench: BenchOption = "simulated",
-    sample: SampleOption = "py32-fused-silica",
-    set_: Setting = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check limits, count points, estimate; measure nothing.")
-    ] = False,
-    realtime: Annotated[
-        bool, typer.Option("--realtime", help="Let a simulated bench take as long as a real one.")
-    ] = False,
-    as_json: Json = False,
-) -> None:
-    """Run every procedure of a recipe.
+    recipe: str,
+    out: Path,
+    bench: str,
+    sample: str,
+    settings: tuple[str, ...],
+    dry_run: bool,
+    realtime: bool,
+    as_json: bool,
+) -> int:
+    """Run every procedure of RECIPE, a name in config/recipes or a path.
 
     Example: asot run field-sweep --bench simulated --out runs --set recipe.procedures.0.steps=21
     """
@@ -79,22 +110,25 @@ def run(
     from acquisition.progress import Report
 
     results = run_batch(
-        recipe, out, Report(as_json), bench=bench, sample=sample, settings=_settings(set_), dry_run=dry_run,
-        realtime=realtime, events=_print_event if as_json else None,
-    )  # fmt: skip
-    raise typer.Exit(0 if all_finished(results) else 1)
+        recipe,
+        out,
+        Report(as_json),
+        bench=bench,
+        sample=sample,
+        settings=_settings(settings),
+        dry_run=dry_run,
+        realtime=realtime,
+        events=_print_event if as_json else None,
+    )
+    return 0 if all_finished(results) else 1
 
 
 @app.command()
-def analyze(
-    paths: Annotated[list[Path], typer.Argument(help="Run files, or folders of them.")],
-    current_density: Annotated[
-        str | None,
-        typer.Option("--current-density", help="Report torques at this, e.g. '5e10 A/m^2'; default: the runs'."),
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Turn run files into torques with uncertainties.
+@paths_argument
+@click.option("--current-density", help="Report torques at this, e.g. '5e10 A/m^2'; by default at that of the runs.")
+@json_option
+def analyze(paths: tuple[Path, ...], current_density: str | None, as_json: bool) -> int:
+    """Turn run files, or folders of them, into torques with uncertainties.
 
     Example: asot analyze asot-demo --json
     """
@@ -111,65 +145,67 @@ def analyze(
         for entry in result.samples:
             report.sample_result(entry)
     for warning in result.warnings:
-        typer.echo(f"asot: warning: {warning}", err=True)
-    raise typer.Exit(0 if result.samples else 1)
+        click.echo(f"asot: warning: {warning}", err=True)
+    return 0 if result.samples else 1
 
 
 @app.command()
-def recover(folder: Annotated[Path, typer.Argument(help="Folder with journals that a crash left.")]) -> None:
-    """Make run files of the journals that a crash left behind; run files that exist are not touched.
+@click.argument("folder", type=click.Path(path_type=Path))
+def recover(folder: Path) -> int:
+    """Make run files of the journals that a crash left in FOLDER; run files that exist are not touched.
 
     Example: asot recover runs
     """
     from acquisition.storage import JOURNAL_SUFFIX, finish_run
 
     if not folder.is_dir():
-        raise InputError(f"Folder must exist; {folder} does not. Give the --out folder of the run.")
+        raise InputError(f"Folder must exist; received {folder}, which does not. Give the --out folder of the run.")
     journals = sorted(folder.glob(f"*{JOURNAL_SUFFIX}"))
-    failures = []
+    recovered = 0
     for journal in journals:
         try:
-            typer.echo(f"{journal.name} -> {finish_run(journal).name}")
+            click.echo(f"{journal.name} -> {finish_run(journal).name}")
+            recovered += 1
         except AsotError as error:
-            failures.append(error)
-            typer.echo(f"asot: error: {error}", err=True)
-    typer.echo(f"{len(journals) - len(failures)} of {len(journals)} journals recovered in {folder}.")
-    raise typer.Exit(1 if failures else 0)
+            click.echo(f"asot: error: {error}", err=True)
+    click.echo(f"{recovered} of {len(journals)} journals recovered in {folder}.")
+    return 0 if recovered == len(journals) else 1
 
 
-@bench_app.command()
-def show(
-    bench: Annotated[str, typer.Argument(help="Bench: a name in config/benches, or a path.")] = "simulated",
-) -> None:
-    """Print which bench file is used, and what it says.
+@bench.command()
+@click.argument("name", metavar="BENCH", default="simulated")
+def show(name: str) -> None:
+    """Print which file describes BENCH, and what it says.
 
     Example: asot bench show simulated
     """
     from analysis import configuration
     from instruments.bench_file import BenchFile
 
-    path = configuration.find("benches", bench)
+    path = configuration.find("benches", name)
     text = configuration.read_text(path)
     configuration.validate(BenchFile, configuration.parse_toml(text, str(path)), str(path))
-    typer.echo(f"# {path}\n{text}")
+    click.echo(f"# {path}\n{text}")
 
 
-@bench_app.command()
-def check(bench: BenchOption = "simulated", sample: SampleOption = "py32-fused-silica", set_: Setting = None) -> None:
+@bench.command()
+@bench_options
+def check(bench: str, sample: str, settings: tuple[str, ...]) -> None:
     """Open a bench, ask every instrument who it is, make it safe and close it.
 
     Example: asot bench check --bench simulated
     """
     from instruments import open_bench
 
-    with open_bench(bench, sample, settings=_settings(set_)) as opened:
+    with open_bench(bench, sample, settings=_settings(settings)) as opened:
         for role, entry in opened.describe().items():
-            typer.echo(f"{role:<20} {entry['identity']}")
+            click.echo(f"{role:<20} {entry['identity']}")
 
 
-@runs_app.command()
-def verify(paths: Annotated[list[Path], typer.Argument(help="Run files, or folders of them.")]) -> None:
-    """Compare run files with the checksums that were written beside them.
+@runs.command()
+@paths_argument
+def verify(paths: tuple[Path, ...]) -> int:
+    """Compare run files, or folders of them, with the checksums that were written beside them.
 
     Example: asot runs verify asot-demo
     """
@@ -183,16 +219,16 @@ def verify(paths: Annotated[list[Path], typer.Argument(help="Run files, or folde
             load_run(path)
         except InputError as error:
             bad += 1
-            typer.echo(f"asot: error: {error}", err=True)
+            click.echo(f"asot: error: {error}", err=True)
         else:
-            typer.echo(f"{path}: good")
-    raise typer.Exit(1 if bad else 0)
+            click.echo(f"{path}: good")
+    return 1 if bad else 0
 
 
-def _settings(items: list[str] | None) -> dict[str, Any]:
+def _settings(items: tuple[str, ...]) -> dict[str, Any]:
     from analysis.configuration import parse_assignments
 
-    return parse_assignments(items or [])
+    return parse_assignments(items)
 
 
 def _print_event(event: dict[str, Any]) -> None:
@@ -206,20 +242,20 @@ def main(arguments: list[str] | None = None) -> None:
 
     raise_interrupts()
     try:
-        code = app(arguments, standalone_mode=False)
-    except click.exceptions.ClickException as error:
+        code = app.main(arguments, prog_name="asot", standalone_mode=False)
+    except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
     except (InputError, LimitError) as error:
         _fail(error, 2)
     except AsotError as error:
         _fail(error, 1)
-    except (KeyboardInterrupt, click.exceptions.Abort) as interrupt:
-        _fail(f"interrupted. {interrupt}".strip(), 1)
+    except (KeyboardInterrupt, click.Abort) as interrupt:
+        _fail(f"interrupted. {interrupt.__cause__ or interrupt}", 1)  # click makes Abort of KeyboardInterrupt
     else:
         sys.exit(code if isinstance(code, int) else 0)
 
 
 def _fail(error: object, code: int) -> None:
-    typer.echo(f"asot: error: {' '.join(str(error).split())}", err=True)
+    click.echo(f"asot: error: {' '.join(str(error).split())}", err=True)
     sys.exit(code)

@@ -16,12 +16,12 @@ from acquisition.runner import State
 from analysis import configuration
 from analysis.errors import AnalysisError, AsotError
 from analysis.figures import demo_figure, save
-from analysis.fit_sample import fitted_loops
-from analysis.fit_series import fit_thickness_series
 from analysis.result import Estimate, TorqueResult
 from analysis.run_analysis import SampleAnalysis, analyze
 from analysis.sample import Sample, series_of_thickness
+from analysis.sample_fit import fitted_loops
 from analysis.series_file import MEASURED_CURRENT_DENSITY, MEASURED_SERIES, read_series
+from analysis.series_fit import fit_thickness_series
 from analysis.stack import Film, Layer, Stack
 
 REPORTED_CURRENT_DENSITY = 5e10  # A/m^2, as in the paper
@@ -37,7 +37,7 @@ class Series:
     result: TorqueResult
     variants: Mapping[str, Estimate]
     poor: tuple[float, ...]
-    curve: tuple[Any, Any, Any, Any]
+    curve: tuple[Any, Any, Any, Any, float]
 
     def as_dict(self) -> dict[str, Any]:
         """Return the form that the JSON output uses."""
@@ -131,7 +131,7 @@ def fit_measured_series() -> Series:
         result,
         {name: variant.efficiency for name, variant in variants.items()},
         poor,
-        (series.thickness, angles, fine, model),
+        (series.thickness, angles, fine, model, REPORTED_CURRENT_DENSITY),
     )
 
 

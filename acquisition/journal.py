@@ -327,6 +327,7 @@ class Journal:
         with suppress(sqlite3.Error):
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
+        self._next = self.acknowledged + 1
         if self._state == _RECORDING:
             self._state = "closed to points since one could not be written"
         return _journal_error(self.path, error)

@@ -28,6 +28,13 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
 
 
+def _console(stderr: bool) -> Console:
+    console = Console(stderr=stderr, highlight=False)
+    if not console.is_terminal:
+        console.width = 120  # a file or a pipe has no width of its own
+    return console
+
+
 class Report:
     """Progress on standard error, results on standard output; with `json` standard output is left to the JSON.
 
@@ -38,19 +45,19 @@ class Report:
     """
 
     def __init__(self, json: bool = False) -> None:
-        self._progress = Console(stderr=True, highlight=False, soft_wrap=True)
-        self._result = self._progress if json else Console(highlight=False, soft_wrap=True)
+        self._progress = _console(stderr=True)
+        self._result = self._progress if json else _console(stderr=False)
 
     def step(self, text: str) -> None:
         """Say what is done now."""
-        self._progress.print(f"[bold]·[/bold] {text}")
+        self._progress.print(f"· {text}", markup=False, soft_wrap=True)
 
     def bench(self, bench: Bench, recipe: Recipe) -> None:
         """Say what is open, and what the recipe will do to it."""
         kind = "simulated bench" if bench.file.simulation is not None else "bench"
         self.step(f"Opened the {kind} {bench.file.name!r} with sample {bench.sample.name!r}:")
         for role, entry in bench.describe().items():
-            self._progress.print(f"    {role:<20} {entry['identity']}", style="dim")
+            self._progress.print(f"    {role:<20} {entry['identity']}", style="dim", markup=False, soft_wrap=True)
         expected = sum(procedure.duration(bench) for _, procedure in recipe.procedures)
         clock = "virtual time" if bench.file.simulation is not None else "expected"
         points = sum(procedure.point_count() for _, procedure in recipe.procedures)
@@ -72,10 +79,12 @@ class Report:
     def stored(self, result: RunResult) -> None:
         """Say where a run went and how it ended."""
         if result.state is not State.FINISHED:
-            self._progress.print(f"    {result.state.upper()}: {result.reason}", style="red")
+            self._progress.print(
+                f"    {result.state.upper()}: {result.reason}", style="red", markup=False, soft_wrap=True
+            )
         for step in result.unsafe:
-            self._progress.print(f"    NOT SAFE: {step}", style="bold red")
-        self._progress.print(f"      {result.path}", style="dim")
+            self._progress.print(f"    NOT SAFE: {step}", style="bold red", markup=False, soft_wrap=True)
+        self._progress.print(f"      {result.path}", style="dim", markup=False, soft_wrap=True)
 
     def sample_result(self, analysis: SampleAnalysis) -> None:
         """Print torque, efficiency and budget of a sample."""
@@ -123,7 +132,7 @@ class Report:
                 f"The {films} nm films are not well described: residuals above a quarter of their signal."
             )
         for warning in warnings:
-            self._result.print(f"Warning: {warning}", style="yellow")
+            self._result.print(f"Warning: {warning}", style="yellow", markup=False, soft_wrap=True)
 
 
 def _rows(result: Any, note: str) -> list[tuple[str, str, str]]:

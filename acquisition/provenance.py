@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -26,6 +27,10 @@ PACKAGES = (
 )
 """Distributions whose version can change what is measured, stored or computed."""
 
+_SECRET = re.compile(r"\b(twin\.[\w.]+)=.*", re.DOTALL)
+
+_SECRET = re.compile(r"(twin\.[\w.]+)=.*", re.DOTALL)  # what a simulated bench hides has a note of its own
+
 
 def provenance() -> dict[str, Any]:
     """Describe the program that runs.
@@ -34,7 +39,8 @@ def provenance() -> dict[str, Any]:
     -------
     dict
         JSON-able: `python`, `packages` (name: version, installed ones only), `git` ({"commit", "dirty"}, or
-        None when the program does not run from a checkout), `platform`, `host`, `command` (list of text).
+        None when the program does not run from a checkout), `platform`, `host`, `command` (list of text,
+        without the values of `twin.` settings: secrets of a simulated bench stand in their own note).
         It never raises: what cannot be found out is left out or None.
     """
     return {
@@ -43,7 +49,7 @@ def provenance() -> dict[str, Any]:
         "git": _git_state(Path(__file__).resolve().parents[1]),
         "platform": platform.platform(),
         "host": platform.node(),
-        "command": list(sys.argv),
+        "command": [_SECRET.sub(r"\1=...", argument) for argument in sys.argv],
     }
 
 

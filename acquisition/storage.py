@@ -66,6 +66,8 @@ def finish_run(journal: str | Path) -> Path:
         stdin=subprocess.DEVNULL,
         env=_child_environment(),
         check=False,
+        start_new_session=True,  # Ctrl-C in a terminal goes to the whole group; the file is to be finished all the same
+        creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
     )
     if child.returncode != 0:
         with suppress(OSError):

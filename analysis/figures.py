@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.averaged_loops import AveragedLoop, SampleData
-from analysis.fit_sample import FittedLoop
 from analysis.loops import Channel
+from analysis.sample_fit import FittedLoop
 from analysis.stack import ComplexArray, FloatArray
 
 if TYPE_CHECKING:
@@ -36,9 +36,8 @@ def new_figure(width: float, height: float) -> Figure:
 
 def draw_loop(axes: Axes, loop: AveragedLoop, fit: FittedLoop, title: str, channel: Channel, letter: str) -> None:
     """Draw both branches of an averaged loop with its fit."""
-    scale, unit = (
-        (1e9, "nrad") if np.ptp(np.concatenate([loop.even + loop.odd, loop.even - loop.odd])) < 1e-6 else (1e6, "µrad")
-    )
+    largest = float(np.max(np.abs([loop.even + loop.odd, loop.even - loop.odd])))
+    scale, unit = (1e9, "nrad") if largest < 1e-6 else (1e6, "µrad")
     millitesla = 1e3
     axes.plot(
         loop.field * millitesla,
@@ -68,6 +67,7 @@ def draw_series(
     angles: ComplexArray,
     model_thickness: FloatArray,
     model: ComplexArray,
+    current_density: float,
     letter: str,
 ) -> None:
     """Draw a thickness series with its fit."""
@@ -79,14 +79,19 @@ def draw_series(
     axes.plot(model_thickness * nm, model.imag * nrad, "--", color=UP, lw=1.2, label="model")
     axes.set_xlabel("Py thickness (nm)")
     axes.set_ylabel("Kerr angle (nrad)")
-    axes.set_title(f"{letter}   Measured thickness series, ASOT", loc="left", fontsize=9, fontweight="bold")
+    axes.set_title(
+        f"{letter}   Measured thickness series, ASOT at {current_density:.3g} A/m²",
+        loc="left",
+        fontsize=9,
+        fontweight="bold",
+    )
     axes.legend(fontsize=7, frameon=False, ncols=2)
 
 
 def demo_figure(
     data: SampleData,
     fits: dict[tuple[str, Channel], FittedLoop],
-    series: tuple[FloatArray, ComplexArray, FloatArray, ComplexArray],
+    series: tuple[FloatArray, ComplexArray, FloatArray, ComplexArray, float],
     note: str,
 ) -> Figure:
     """Loops of one sample under both currents (as Fig. 2 of the paper) and a thickness series (as Fig. 3d)."""

@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from analysis.configuration import Complex, Table, Uncertain, Unit
+from analysis.materials import refractive_index
 from analysis.stack import Film, Index, Layer, Stack
 
 Length = Annotated[float, Unit.number("m"), Field(ge=0)]
@@ -23,6 +24,8 @@ def _positive(value: Uncertain) -> Uncertain:
 def _index(material: str | None, index: complex | None) -> Index:
     if (material is None) == (index is None):
         raise ValueError("must give either material or index.")
+    if material is not None:
+        refractive_index(material)  # known, and known at the usual wavelength
     return material if material is not None else index  # type: ignore[return-value]
 
 

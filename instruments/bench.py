@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyvisa
 from pymeasure.adapters import VISAAdapter
@@ -44,6 +44,9 @@ from instruments.roles import (
     SumDetector,
 )
 
+if TYPE_CHECKING:
+    from instruments.simulation.wire import SimulatedWire
+
 DEFAULT_BENCH = "simulated"
 DEFAULT_SAMPLE = "py32-fused-silica"
 
@@ -66,7 +69,11 @@ class Bench:
         Texts to be stored with the data: "bench" and "sample" verbatim, and "twin" where there is one.
     overrides
         Keys that were set beside the files (those of the twin are in its note alone).
+    wire
+        Simulated instruments behind the drivers, None on a real bench; for tests and demonstrations alone.
     """
+
+    wire: SimulatedWire | None = None
 
     lock_in: LockIn
     sample_source: CurrentSource
@@ -108,10 +115,10 @@ class Bench:
 
             virtual = VirtualClock(realtime=realtime)
             self.clock = virtual
-            wire = SimulatedWire(file.simulation, self.sample, virtual)
-            self._resources.callback(wire.close)
-            visa_library, grpc_options = wire.visa_library, wire.grpc_options
-            self.notes["twin"] = wire.secrets
+            self.wire = SimulatedWire(file.simulation, self.sample, virtual)
+            self._resources.callback(self.wire.close)
+            visa_library, grpc_options = self.wire.visa_library, self.wire.grpc_options
+            self.notes["twin"] = self.wire.secrets
 
         adapters: dict[str, VISAAdapter] = {}
 

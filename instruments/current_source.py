@@ -96,7 +96,9 @@ class Keithley6221Source(_RampedSource):
         driver.source_compliance = compliance
         driver.waveform_function = "sine"
         driver.waveform_offset = 0
-        driver.waveform_ranging = "best"
+        # A range chosen once: with "best" the instrument would fix it when armed, at the first step of a ramp.
+        driver.source_range = largest_current
+        driver.waveform_ranging = "fixed"
         driver.waveform_duration_set_infinity()
         driver.waveform_phasemarker_phase = 0
         driver.waveform_use_phasemarker = True

@@ -14,6 +14,7 @@ import h5py
 import numpy as np
 import pytest
 
+from acquisition import nexus
 from acquisition.journal import Journal, JournalError, interrupt
 from acquisition.nexus import main, write_nexus
 from acquisition.provenance import provenance
@@ -158,14 +159,14 @@ def test_a_run_is_stored_from_a_folder_with_the_users_own_analysis_module(
 
 def test_kill_loses_no_acknowledged_point_and_the_run_is_stored_as_interrupted(tmp_path: Path) -> None:
     program = f"""
-import itertools, sys
+import sys
 sys.path.insert(0, {str(ROOT)!r})
 from pathlib import Path
 from acquisition.journal import Journal
 from analysis.run_file import Column
 columns = [Column(*column) for column in {[tuple(vars(column).values()) for column in COLUMNS]!r}]
 journal = Journal.create(Path(sys.argv[1]), {METADATA!r}, {NOTES!r}, columns)
-for number in itertools.count():
+for number in range(100_000):
     journal.append({{"field": number, "x": -number, "x_std": 0.5, "time": number / 3, "overload": 0}})
     print(journal.acknowledged, flush=True)
 """
@@ -175,12 +176,13 @@ for number in itertools.count():
     )
     assert writer.stdout is not None
     with writer.stdout as output:
-        acknowledged = next(number for number in map(int, output) if number >= 300)
+        assert any(int(line) >= 300 for line in output)
         with pytest.raises(JournalError, match="Another program"):
             finish_run(path)
+        assert any(int(line) >= 30_000 for line in output)  # the pipe had filled up: let it write again
         writer.kill()
         writer.wait()
-        acknowledged = max([acknowledged, *(int(line) for line in output.read().split("\n")[:-1])])
+        acknowledged = max([30_000, *(int(line) for line in output.read().split("\n")[:-1])])
     run = load_run(finish_run(path))
     assert run.sizes["point"] > acknowledged
     number = np.arange(run.sizes["point"])
@@ -245,6 +247,36 @@ def test_storing_again_keeps_a_file_that_agrees_and_refuses_one_that_does_not(tm
     with pytest.raises(StorageError, match="entry/data/field holds something else"):
         write_nexus(journal, stored)
     assert stored.read_bytes() == content
+
+
+def test_a_file_that_does_not_read_back_equal_is_not_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = nexus._write
+
+    def write_on_a_bad_disk(tree: Any, path: Path) -> None:
+        write(tree, path)
+        with h5py.File(path, "r+") as file:
+            file["entry/data/x"][0] = np.nextafter(POINTS[0]["x"], 1)
+
+    monkeypatch.setattr(nexus, "_write", write_on_a_bad_disk)
+    journal = record(tmp_path / "a.journal")
+    with pytest.raises(StorageError, match="must read back as written; entry/data/x"):
+        write_nexus(journal, tmp_path / "a.h5")
+    assert list(tmp_path.glob("*.h5*")) == []
+
+
+def test_a_full_disk_keeps_every_acknowledged_point_and_takes_no_point_after_the_gap(tmp_path: Path) -> None:
+    with begin(tmp_path / "a.journal") as journal:
+        journal._connection.execute("PRAGMA max_page_count = 20")  # SQLite reports a full disk beyond it
+        with pytest.raises(JournalError, match="Free disk space"):
+            for _ in range(10_000):
+                journal.append(POINTS[0])
+        with pytest.raises(JournalError, match="closed to points"):
+            journal.append(POINTS[0])
+        journal.finish("failed", "The disk was full.")
+        with Journal.open(tmp_path / "a.journal") as stored:
+            assert stored.status == "failed"
+            assert stored.acknowledged == journal.acknowledged > 100
+            assert set(stored.rows()["time"]) == {POINTS[0]["time"]}
 
 
 def test_the_child_process_fails_with_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -438,14 +470,16 @@ def test_a_journal_given_as_run_file_is_recognised(tmp_path: Path) -> None:
         load_run(record(tmp_path / "a.journal"))
 
 
-def test_provenance_names_versions_and_command_without_failing_outside_a_checkout(
+def test_provenance_names_versions_and_command_without_git_and_without_secrets(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("PATH", "")
+    arguments = ["asot", "--set", "twin.torque_bottom=1.21e-6", "--set=recipe.steps=3"]
+    monkeypatch.setattr(sys, "argv", arguments)
     facts = provenance()
     assert facts["git"] is None
     assert facts["packages"]["h5py"] == h5py.__version__
-    assert facts["command"] == sys.argv
+    assert facts["command"] == ["asot", "--set", "twin.torque_bottom=...", "--set=recipe.steps=3"]
     json.dumps(facts)
 
 

@@ -69,7 +69,7 @@ class Twin:
         self._lines = {"relay_sample": False, "relay_coil": False, "quarter_wave_in": False}
         self._macrospin = Macrospin(table.anisotropy_field, table.easy_axis)
         self._magnet_volts, self._magnet_start, self._magnet_time = 0.0, 0.0, 0.0
-        self._reflectance = float(reflectance(self.stack, side=table.side))
+        self._reflectance = float(reflectance(self.stack))
         self._torque_response, self._field_response = self._tabulate()
         self._marked = clock.now()
         clock.subscribe(lambda start, stop: self._follow(stop))
@@ -147,11 +147,11 @@ class Twin:
 
     def _tabulate(self) -> tuple[tuple[Chebyshev, Chebyshev], Chebyshev]:
         """Exact Kerr response of the stack per unit torque (top, bottom) and per tesla, against |field|."""
-        film, side = self.stack.film, self.table.side
+        film = self.stack.film
 
         def interpolate(**push: float) -> Chebyshev:
             return Chebyshev.interpolate(
-                lambda field: tilt_response(self.stack, tilt_modes(film, field, **push), side=side),
+                lambda field: tilt_response(self.stack, tilt_modes(film, field, **push)),
                 24,
                 domain=[0.0, _FIELD_RANGE],
             )

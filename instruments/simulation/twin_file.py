@@ -7,7 +7,6 @@ from typing import Annotated, Any
 from pydantic import Field, model_validator
 
 from analysis.configuration import Complex, Table, Unit
-from analysis.stack import Side
 
 
 class TwinTable(Table):
@@ -20,7 +19,6 @@ class TwinTable(Table):
     torque_current_density: Annotated[float, Unit.number("A/m^2"), Field(gt=0)] = 5e10
     # --- the sample where it differs from its file, e.g. {film = {thickness = "31 nm"}}
     sample: dict[str, Any] = Field(default_factory=dict)
-    side: Side = "top"
     # --- magnetisation in the plane
     anisotropy_field: Annotated[float, Unit.number("T"), Field(gt=0)] = 0.3e-3
     easy_axis: Annotated[float, Unit.number("rad")] = 0.05

@@ -11,10 +11,10 @@ import numpy as np
 
 from analysis.averaged_loops import CHANNELS, SampleData, field_response, sample_data, saturated
 from analysis.errors import InputError
-from analysis.fit_series import TorqueModel
 from analysis.loops import Amplitude, Channel, Parity, fit_amplitude
 from analysis.optics import DEFAULT_WAVELENGTH
 from analysis.result import Estimate, TorqueResult, combined
+from analysis.series_fit import TorqueModel
 from analysis.stack import FloatArray, Side, Stack
 from analysis.systematics import budget, changed
 from analysis.torque import spin_torque_efficiency, torque_conductivity

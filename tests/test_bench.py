@@ -1,0 +1,159 @@
+"""The simulated bench through the lab's own drivers: roles, limits, relay, safe state."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import pytest
+from numpy.testing import assert_allclose
+
+from analysis.errors import InputError
+from instruments import Bench, open_bench
+from instruments.bench import without_secrets
+from instruments.errors import DeviceError, LimitError
+from instruments.safe_state import try_every_step
+from instruments.simulation.optical_path import balanced_response
+
+
+def test_magnet_reaches_the_asked_field_at_the_sample(bench: Bench) -> None:
+    assert bench.wire is not None
+    for field in (0.05, -0.03, 0.0):
+        bench.magnet.set_field(field)
+        assert_allclose(bench.magnet.measure(), field, atol=6e-5)
+        assert_allclose(bench.wire.twin.field(bench.clock.now()), field, atol=6e-5)
+
+
+def test_magnet_that_does_not_answer_to_its_voltage_is_an_error(open_simulated: Callable[..., Bench]) -> None:
+    bench = open_simulated(twin__magnet_gain="0.01 mT/V")
+    with pytest.raises(DeviceError, match=r"magnet: the Hall probe reads .* corrections do not help"):
+        bench.magnet.set_field(0.05)
+
+
+@pytest.mark.parametrize("field", [0.21, -0.5, math.nan])
+def test_magnet_refuses_what_its_limit_forbids_before_anything_is_sent(bench: Bench, field: float) -> None:
+    with pytest.raises(LimitError, match="setting it to"):
+        bench.magnet.set_field(field)
+    assert abs(bench.magnet.measure()) < 2e-5
+
+
+def test_current_reaches_the_sample_only_through_the_closed_relay(bench: Bench) -> None:
+    assert bench.wire is not None
+    drive = bench.wire.twin.sample_drive
+    bench.relay.select("sample")
+    bench.sample_source.set_frequency(20150.0)
+    bench.sample_source.set_amplitude(0.04)
+    assert (drive.amplitude, drive.running, drive.marker) == (pytest.approx(0.04), True, True)
+    with pytest.raises(LimitError, match=r"sample_source is at 0\.04 A"):
+        bench.relay.select("coil")
+    bench.sample_source.set_amplitude(0.0)
+    assert not drive.running
+    bench.relay.select("coil")
+    assert bench.relay.selected() == "coil"
+
+
+def test_six_two_two_one_is_never_asked_for_what_it_would_clip(bench: Bench) -> None:
+    with pytest.raises(LimitError, match=r"setting it to 0\.2 A"):
+        bench.sample_source.set_amplitude(0.2)
+    with pytest.raises(LimitError, match=r"0\.105 A"):
+        open_bench(settings={"bench.sample_source.largest_current": "400 mA"})
+
+
+def test_calibration_source_makes_four_hundred_milliampere_peak(bench: Bench) -> None:
+    assert bench.wire is not None
+    bench.calibration_source.set_amplitude(0.4)
+    twin = bench.wire.twin
+    assert_allclose(twin.coil_drive.amplitude * twin.table.amplifier_gain, 0.4, atol=3e-4)
+    assert_allclose(bench.calibration_source.amplitude(), 0.4, atol=3e-4)
+
+
+def test_rotators_and_stage_stand_where_they_were_sent(bench: Bench) -> None:
+    bench.polarization_plate.move_to(math.radians(67.5))
+    assert_allclose(bench.polarization_plate.angle(), math.radians(67.5), atol=2e-6)
+    bench.stage.move_to(12e-6, -7e-6)
+    assert_allclose(bench.stage.position(), (12e-6, -7e-6), atol=1e-9)
+    with pytest.raises(LimitError, match="stage x"):
+        bench.stage.move_to(0.1, 0.0)
+
+
+def test_unlocked_reference_and_silent_instruments_are_named(open_simulated: Callable[..., Bench]) -> None:
+    with pytest.raises(DeviceError, match=r"GPIB0::9::INSTR: cannot be opened"):
+        open_bench(settings={"bench.lock_in.resource": "GPIB0::9::INSTR"})
+
+
+def test_leaving_the_bench_makes_everything_safe(bench: Bench) -> None:
+    assert bench.wire is not None
+    twin = bench.wire.twin
+    bench.relay.select("sample")
+    bench.sample_source.set_amplitude(0.04)
+    bench.magnet.set_field(0.05)
+    reports = bench.make_safe()
+    assert not [step for report in reports for step in report.failed]
+    assert not twin.sample_drive.running
+    assert abs(twin.field(bench.clock.now())) < 2e-4
+    assert not any(twin._lines[line] for line in ("relay_sample", "relay_coil"))
+
+
+def test_a_step_that_fails_keeps_no_other_from_being_tried(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert bench.wire is not None
+    bench.relay.select("sample")
+    bench.sample_source.set_amplitude(0.04)
+    bench.magnet.set_field(0.05)
+
+    def broken(*arguments: object) -> None:
+        raise OSError("cable pulled")
+
+    monkeypatch.setattr(bench.sample_source.driver, "waveform_abort", broken)  # type: ignore[attr-defined]
+    monkeypatch.setattr(bench.magnet, "_ramp", broken)
+    failed = [step for report in bench.make_safe() for step in report.failed]
+    assert len(failed) == 2 and all("cable pulled" in step for step in failed)
+    assert not bench.wire.twin.sample_drive.running  # by "output off", tried after the abort failed
+    assert abs(bench.wire.twin.field(bench.clock.now())) < 2e-4  # by the zero written after the ramp failed
+
+
+def test_interrupts_inside_a_step_do_not_end_the_clean_up() -> None:
+    done = []
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    report = try_every_step("source", [("first", interrupted), ("second", lambda: done.append(1))])
+    assert done == [1] and report.reached == ["second"] and len(report.failed) == 1
+
+
+@pytest.mark.parametrize("alpha", [0.0, 45.0, 135.0, 77.0])
+def test_balanced_detector_reads_twice_rotation_and_minus_twice_ellipticity(alpha: float) -> None:
+    angle = math.radians(alpha)
+    plate = angle / 2 + math.radians(22.5)
+    balance, rotation = balanced_response(angle, plate, None)
+    assert_allclose([balance, rotation], [0, 2], atol=1e-14)
+    assert_allclose(balanced_response(angle, plate, angle)[1], 2j, atol=1e-14)  # Re(2i Theta) = -2 ellipticity
+    assert_allclose(balanced_response(angle, plate, angle + math.pi / 2)[1], -2j, atol=1e-14)
+    delta = 1e-6
+    assert_allclose(balanced_response(angle, plate + delta, None)[0], -4 * delta, rtol=1e-6)
+
+
+def test_quarter_wave_plate_left_at_45_degrees_changes_the_sign_at_135() -> None:
+    fixed = math.radians(45)
+    responses = [
+        balanced_response(math.radians(alpha), math.radians(alpha / 2 + 22.5), fixed)[1] for alpha in (45, 135, 0, 90)
+    ]
+    assert_allclose(responses[:2], [2j, -2j], atol=1e-14)
+    assert_allclose([response.imag for response in responses[2:]], 0, atol=1e-14)
+
+
+def test_bench_text_is_kept_verbatim_but_for_the_twin() -> None:
+    text = "[a]\nx = 1\n[simulation.twin]\ntorque_bottom = 3\n[simulation.twin.sample]\ny = 2\n[b]\nz = 3\n"
+    assert without_secrets(text) == "[a]\nx = 1\n[b]\nz = 3\n"
+    assert "torque_bottom" not in open_bench_note()
+
+
+def open_bench_note() -> str:
+    with open_bench() as bench:
+        assert "torque_bottom" in bench.notes["twin"]
+        return bench.notes["bench"]
+
+
+def test_settings_of_an_unknown_group_are_refused() -> None:
+    with pytest.raises(InputError, match="must begin with"):
+        open_bench(settings={"twinn.seed": 2})
