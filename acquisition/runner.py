@@ -5,7 +5,9 @@ from __future__ import annotations
 import secrets
 import shutil
 import threading
+from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -13,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from acquisition.interrupts import held_interrupts
-from acquisition.journal import Journal
+from acquisition.journal import Journal, JournalError
 from acquisition.provenance import provenance
-from acquisition.storage import finish_run
+from acquisition.storage import StorageError, finish_run
 from analysis.errors import AsotError
 from instruments import Bench
 from instruments.roles import SafeStateReport
@@ -138,9 +140,10 @@ def run(
         "points_planned": total,
         "provenance": provenance(),
     }
-    state, reason, points = State.RUNNING, "", 0
+    state, reason = State.RUNNING, ""
     interrupted = False
     journal = Journal.create(journal_path, metadata, {**bench.notes, "recipe": recipe}, procedure.columns)
+    told = _Acknowledged(journal, total, on_point)
     try:
         try:
             procedure.prepare(bench)
@@ -151,12 +154,9 @@ def run(
                 bench.clock.mark(number, index, 0)
                 procedure.set(point, bench)
                 procedure.settle(bench)
-                reading = procedure.measure(point, bench)
-                journal.append(reading)
-                points = index + 1
-                if on_point is not None:
-                    on_point(index, total, reading)
+                told.append(procedure.measure(point, bench))
             else:
+                told.flush()
                 state = State.FINISHED
                 _note_end(journal, bench, instruments)
         except KeyboardInterrupt as interrupt:
@@ -167,13 +167,49 @@ def run(
     finally:
         with held_interrupts():
             safe_state = bench.make_safe()
-            journal.note("safe_state", _safe_state_text(safe_state))
-            journal.finish(str(state), reason)
-            journal.close()
-            path = finish_run(journal_path)
+            path = _store(journal, state, reason, safe_state)
+    points = journal.acknowledged + 1
     if interrupted:
         raise KeyboardInterrupt(f"{reason} Stored {points} of {total} points in {path}; the bench was made safe.")
     return RunResult(path, state, reason, points, safe_state)
+
+
+class _Acknowledged:
+    """Appends readings to the journal, and tells the listener of each only after its commit."""
+
+    def __init__(self, journal: Journal, total: int, on_point: PointListener | None) -> None:
+        self._journal, self._total, self._on_point = journal, total, on_point
+        self._pending: deque[tuple[int, Reading]] = deque()
+
+    def append(self, reading: Reading) -> None:
+        self._pending.append((self._journal.append(reading), reading))
+        self._tell()
+
+    def flush(self) -> None:
+        self._journal.flush()
+        self._tell()
+
+    def _tell(self) -> None:
+        while self._pending and self._pending[0][0] <= self._journal.acknowledged:
+            index, reading = self._pending.popleft()
+            if self._on_point is not None:
+                self._on_point(index, self._total, reading)
+
+
+def _store(journal: Journal, state: State, reason: str, safe_state: list[SafeStateReport]) -> Path:
+    """Close the journal and make the run file; a step that a full disk forbids keeps no other from being tried."""
+    steps: list[Callable[[], None]] = [
+        lambda: journal.note("safe_state", _safe_state_text(safe_state)),
+        lambda: journal.finish(str(state), reason),
+        journal.close,
+    ]
+    for step in steps:
+        with suppress(JournalError):  # what is wrong with the journal, finish_run says
+            step()
+    try:
+        return finish_run(journal.path)
+    except AsotError as error:
+        raise StorageError(f"{error} The run itself: {state}. {reason}".strip()) from None
 
 
 def _note_end(journal: Journal, bench: Bench, instruments: dict[str, dict[str, Any]]) -> None:

@@ -209,3 +209,33 @@ def test_process_that_is_ended_by_a_signal_leaves_a_complete_file(tmp_path: Path
     (path,) = tmp_path.glob("run-*.h5")
     dataset = load_run(path)
     assert dataset.attrs["status"] == "aborted" and dataset.sizes["point"] >= 21
+
+
+def test_disk_that_fills_during_the_run_keeps_every_acknowledged_point(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from acquisition.journal import Journal, JournalError
+    from acquisition.storage import StorageError
+
+    append, told = Journal.append, []
+
+    def full(journal: Journal, values: Reading) -> int:
+        if journal.acknowledged == 2:
+            raise JournalError("disk full")
+        return append(journal, values)
+
+    def no_room(*arguments: object) -> None:
+        raise JournalError("disk full")
+
+    monkeypatch.setattr(Journal, "append", full)
+    monkeypatch.setattr(Journal, "note", no_room)
+    monkeypatch.setattr("acquisition.runner.finish_run", lambda path: (_ for _ in ()).throw(StorageError("no room.")))
+    with pytest.raises(StorageError, match=r"no room\. The run itself: failed\. JournalError: disk full"):
+        measure(bench, tmp_path, on_point=lambda index, total, reading: told.append(index))
+    assert told == [0, 1, 2] and is_safe(bench)
+    monkeypatch.undo()
+    from acquisition.storage import finish_run
+
+    (journal,) = tmp_path.glob("*.journal")
+    dataset = load_run(finish_run(journal))
+    assert (dataset.sizes["point"], dataset.attrs["status"]) == (3, "failed")
