@@ -123,7 +123,8 @@ class TorqueResult:
             for name in ("torque_top", "torque_bottom", "efficiency", "torque_conductivity", "current_density")
             if (estimate := getattr(self, name)) is not None
         }
-        document["polarity"] = list(self.polarity)
+        theta, epsilon = self.polarity
+        document["polarity"] = theta if theta == epsilon else [theta, epsilon]
         document["chi2"], document["dof"] = self.chi2, self.dof
         document["checks"] = {name: check.as_dict() for name, check in self.checks.items()}
         document["systematics"] = [
