@@ -237,8 +237,8 @@ def _print_event(event: dict[str, Any]) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; every error that a user can meet becomes one line and an exit code."""
-    from acquisition.interrupts import raise_interrupts
     from instruments.errors import LimitError
+    from instruments.interrupts import raise_interrupts
 
     raise_interrupts()
     try:

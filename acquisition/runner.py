@@ -14,12 +14,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from acquisition.interrupts import held_interrupts
 from acquisition.journal import Journal, JournalError
 from acquisition.provenance import provenance
 from acquisition.storage import StorageError, finish_run
 from analysis.errors import AsotError
 from instruments import Bench
+from instruments.interrupts import held_interrupts
 from instruments.roles import SafeStateReport
 from procedures import Measurement, Reading
 
@@ -132,7 +132,7 @@ def run(
         "plot": dict(procedure.plot),
         "instruments": instruments,
         "detector": {"raw": "x", "type": "balanced photodiodes and lock-in amplifier"},
-        "beam": {"incident_wavelength": [780e-9, "m"]},
+        "beam": {"incident_wavelength": [bench.file.laser.wavelength, "m"]},
         "bench_name": bench.file.name,
         "sample_name": bench.sample.name,
         "overrides": dict(bench.overrides),
@@ -141,7 +141,7 @@ def run(
         "provenance": provenance(),
     }
     state, reason = State.RUNNING, ""
-    interrupted = False
+    interrupted: BaseException | None = None
     journal = Journal.create(journal_path, metadata, {**bench.notes, "recipe": recipe}, procedure.columns)
     told = _Acknowledged(journal, total, on_point)
     try:
@@ -159,19 +159,20 @@ def run(
                 told.flush()
                 state = State.FINISHED
                 _note_end(journal, bench, instruments)
-        except KeyboardInterrupt as interrupt:
-            interrupted = True
-            state, reason = State.ABORTED, f"Interrupted ({interrupt or 'Ctrl-C'})."
+        except (KeyboardInterrupt, SystemExit) as interrupt:
+            interrupted = interrupt
+            state, reason = State.ABORTED, f"Interrupted ({interrupt or type(interrupt).__name__})."
         except Exception as error:  # whatever a procedure, a driver or the disk raises ends in a safe, stored run
             state, reason = State.FAILED, f"{type(error).__name__}: {error}"
     finally:
         with held_interrupts():
             safe_state = bench.make_safe()
             path = _store(journal, state, reason, safe_state)
-    points = journal.acknowledged + 1
-    if interrupted:
-        raise KeyboardInterrupt(f"{reason} Stored {points} of {total} points in {path}; the bench was made safe.")
-    return RunResult(path, state, reason, points, safe_state)
+    result = RunResult(path, state, reason, journal.acknowledged + 1, safe_state)
+    if interrupted is not None:
+        safety = f"NOT SAFE: {'; '.join(result.unsafe)}" if result.unsafe else "the bench was made safe"
+        raise type(interrupted)(f"{reason} Stored {result.points} of {total} points in {path}; {safety}.")
+    return result
 
 
 class _Acknowledged:

@@ -19,6 +19,7 @@ from pymeasure.instruments.srs import SR830
 
 from analysis import configuration
 from analysis.errors import InputError
+from analysis.optics import reflectance
 from analysis.sample import Sample
 from instruments.bench_file import AnalogInputTable, BenchFile
 from instruments.clock import Clock, VirtualClock, WallClock
@@ -26,6 +27,7 @@ from instruments.current_source import AmplifiedSineSource, Keithley6221Source
 from instruments.daq import AnalogInput, AnalogOutput, DigitalOutput
 from instruments.detector import AnalogSum
 from instruments.errors import DeviceError, LimitError
+from instruments.interrupts import held_interrupts
 from instruments.lock_in import SR830LockIn
 from instruments.magnet import AnalogMagnet, HallProbe
 from instruments.motion import Esp300Axis, Esp300Rotator, Esp300Stage, FlippedQuarterWave
@@ -96,11 +98,14 @@ class Bench:
         realtime: bool = False,
     ) -> None:
         self.file, self.sample, self.notes, self.overrides = file, sample, dict(notes), dict(overrides)
+        self._closed = False
         self._resources = ExitStack()
         try:
             self._connect(realtime)
         except BaseException:
-            self._resources.close()
+            with held_interrupts():  # what a crash left on is made safe as far as the bench could be opened
+                self.make_safe()
+                self._resources.close()
             raise
 
     def _connect(self, realtime: bool) -> None:
@@ -157,6 +162,8 @@ class Bench:
             keithley, self.clock, phase=table.phase, largest_current=table.largest_current, ramp_rate=table.ramp_rate,
             compliance=table.compliance,
         )  # fmt: skip
+        bearable = self.sample.limits.current_density / self.sample.current_density(1.0)
+        self.sample_source.largest_current = min(table.largest_current, bearable)
         coil = file.calibration_source
         self.calibration_source = AmplifiedSineSource(
             sr830,
@@ -224,25 +231,26 @@ class Bench:
     @property
     def instruments(self) -> tuple[Instrument, ...]:
         """Every instrument, in the order in which they are made safe: currents first, then contacts, then the field."""
-        return (
-            self.sample_source, self.calibration_source, self.relay, self.magnet, self.lock_in, self.stage,
-            self.polarization_plate, self.analyser_plate, self.quarter_wave, self.sum_detector,
+        roles = (
+            "sample_source", "calibration_source", "relay", "magnet", "lock_in", "stage", "polarization_plate",
+            "analyser_plate", "quarter_wave", "sum_detector",
         )  # fmt: skip
+        return tuple(getattr(self, role) for role in roles if hasattr(self, role))
 
     def check_current(self, path: CurrentPath, amplitude: float) -> None:
         """Raise `LimitError` where `amplitude` (A peak) on `path` exceeds what source or sample bear."""
         source = self.source(path)
-        if amplitude > source.largest_current:
-            raise LimitError(
-                f"{source.role}: amplitude must be at most {source.largest_current:g} A peak; setting it to "
-                f"{amplitude:g} A is refused. Lower the current in the recipe."
-            )
         density = self.sample.current_density(amplitude)
         if path == "sample" and density > self.sample.limits.current_density:
             raise LimitError(
                 f"Current density in {self.sample.name} must be at most "
                 f"{self.sample.limits.current_density:.3g} A/m^2; setting the current to {amplitude:g} A makes "
                 f"{density:.3g} A/m^2. Lower the current in the recipe."
+            )
+        if amplitude > source.largest_current:
+            raise LimitError(
+                f"{source.role}: amplitude must be at most {source.largest_current:g} A peak; setting it to "
+                f"{amplitude:g} A is refused. Lower the current in the recipe."
             )
 
     def check_field(self, field: float) -> None:
@@ -254,8 +262,17 @@ class Bench:
             )
 
     def check_laser_power(self) -> float:
-        """Detected power (W) from the sum; `LimitError` where it exceeds what the sample bears, or no light arrives."""
-        power = self.sum_detector.read() / self.sum_detector.responsivity
+        """Power on the sample (W), from the light it reflects on the detector by the model's reflectance.
+
+        Raises
+        ------
+        LimitError
+            Where it exceeds what the sample bears.
+        DeviceError
+            Where no light arrives.
+        """
+        reflected = float(reflectance(self.sample.stack(), self.file.laser.wavelength))
+        power = self.sum_detector.read() / self.sum_detector.responsivity / reflected
         if power > self.sample.limits.laser_power:
             raise LimitError(
                 f"Laser power must be at most {self.sample.limits.laser_power * 1e3:g} mW; the sum signal says "
@@ -281,11 +298,24 @@ class Bench:
         return [item.make_safe() for item in self.instruments]
 
     def close(self) -> None:
-        """Make safe, then let go of every connection."""
-        try:
-            self.make_safe()
-        finally:
+        """Make safe, then let go of every connection; a second call does nothing.
+
+        Raises
+        ------
+        DeviceError
+            Naming every step to the safe state that failed, after all were tried.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        with held_interrupts():
+            reports = self.make_safe()
             self._resources.close()
+        failed = [f"{report.role}: {step}" for report in reports for step in report.failed]
+        if failed:
+            raise DeviceError(
+                self.file.name, f"is NOT SAFE ({'; '.join(failed)}).", "Switch off by hand what is named."
+            )
 
     def __enter__(self) -> Bench:
         return self
@@ -293,7 +323,12 @@ class Bench:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        try:
+            self.close()
+        except DeviceError as unsafe:
+            if error is None:
+                raise
+            error.add_note(str(unsafe))
 
 
 def open_bench(
@@ -340,6 +375,13 @@ def open_bench(
     sample_text, bench_text = configuration.read_text(sample_path), configuration.read_text(bench_path)
     sample_data = configuration.parse_toml(sample_text, str(sample_path))
     bench_data = configuration.parse_toml(bench_text, str(bench_path))
+    if configuration.parse_toml(without_secrets(bench_text), str(bench_path)).get("simulation", {}).get("twin"):
+        raise InputError(
+            f"{bench_path}: the twin must stand in a table [simulation.twin] of its own, so that its secrets can be "
+            "kept apart from the data; it stands inside another. Write it as a table."
+        )
+    if any(key.startswith("simulation.twin") for key in groups["bench"]):
+        raise InputError("--set bench.simulation.twin... must be written twin. ...; change it.")
     sample_data = configuration.override(sample_data, groups["sample"], str(sample_path))
     bench_data = configuration.override(bench_data, groups["bench"], str(bench_path))
     if groups["twin"]:

@@ -114,12 +114,19 @@ class SumDetectorTable(Table):
     responsivity: Annotated[float, Unit.number("V/W"), Field(gt=0)]
 
 
+class LaserTable(Table):
+    """The light."""
+
+    wavelength: Annotated[Metre, Field(gt=0)] = 780e-9
+
+
 class BenchFile(Table):
     """One bench."""
 
     name: str = Field(min_length=1)
     description: str = ""
     visa_library: str = ""
+    laser: LaserTable = LaserTable()
     lock_in: LockInTable
     sample_source: SampleSourceTable
     calibration_source: CalibrationSourceTable

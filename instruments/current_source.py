@@ -157,8 +157,10 @@ class Keithley6221Source(_RampedSource):
             ("wave aborted", self.driver.waveform_abort),
             ("output off", self.driver.disable_source),
         ]
-        self._running, self._asked = False, 0.0
-        return try_every_step(self.role, steps)
+        report = try_every_step(self.role, steps)
+        if report.safe:  # otherwise a current may still flow, and whoever asks has to hear of it
+            self._running, self._asked = False, 0.0
+        return report
 
 
 class AmplifiedSineSource(_RampedSource):
@@ -196,6 +198,16 @@ class AmplifiedSineSource(_RampedSource):
         rms = float(self.driver.sine_voltage)
         return 0.0 if rms <= self.least else rms * math.sqrt(2) * self.gain
 
+    def set_amplitude(self, amplitude: float) -> None:
+        """Ramp to `amplitude` (A peak); between 0 and what 4 mV rms make there is nothing."""
+        smallest = self.least * math.sqrt(2) * self.gain
+        if 0 < amplitude <= smallest:
+            raise LimitError(
+                f"{self.role}: amplitude must be 0 or above {smallest:.3g} A peak, the least of the sine output; "
+                f"setting it to {amplitude:g} A is refused. Use a larger current."
+            )
+        super().set_amplitude(amplitude)
+
     def _put(self, amplitude: float) -> None:
         self.driver.sine_voltage = max(self.least, amplitude / (math.sqrt(2) * self.gain))
 
@@ -218,5 +230,7 @@ class AmplifiedSineSource(_RampedSource):
 
     def make_safe(self) -> SafeStateReport:
         """Bring the sine output to its least."""
-        self._asked = 0.0
-        return try_every_step(self.role, [("sine output to 4 mV rms", lambda: self._put(0.0))])
+        report = try_every_step(self.role, [("sine output to 4 mV rms", lambda: self._put(0.0))])
+        if report.safe:
+            self._asked = 0.0
+        return report

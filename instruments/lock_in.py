@@ -39,14 +39,18 @@ class SR830LockIn:
         self._time_constant: float = driver.time_constant
         self._slope: int = int(driver.filter_slope)
 
-    def configure(self, *, time_constant: float, slope: int) -> None:
-        """Set the filter; `time_constant` (s) must be one that the SR830 has."""
+    def check_filter(self, *, time_constant: float, slope: int) -> None:
+        """Raise unless the SR830 has this `time_constant` (s) and `slope`; sends nothing."""
         if not any(math.isclose(time_constant, known) for known in SR830.TIME_CONSTANTS):
             raise LimitError(
                 f"SR830: time constant must be one of 10 us, 30 us, ... 30 ks; setting it to {time_constant:g} s "
                 "would be rounded up silently. Choose one of them."
             )
         detection.filter_stages(slope)
+
+    def configure(self, *, time_constant: float, slope: int) -> None:
+        """Set the filter; `time_constant` (s) must be one that the SR830 has."""
+        self.check_filter(time_constant=time_constant, slope=slope)
         self.driver.time_constant = time_constant
         self.driver.filter_slope = slope
         self.driver.input_coupling = "AC"

@@ -63,6 +63,10 @@ class LockInReading(NamedTuple):
 class LockIn(Instrument, Protocol):
     """Dual-phase lock-in amplifier."""
 
+    def check_filter(self, *, time_constant: float, slope: int) -> None:
+        """Raise LimitError unless the amplifier has this time constant (s) and slope; sends nothing."""
+        ...
+
     def configure(self, *, time_constant: float, slope: int) -> None:
         """Set filter time constant (s) and slope (dB per octave)."""
         ...

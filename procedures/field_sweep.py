@@ -124,6 +124,7 @@ class FieldSweep(Measurement):
         """Hold current, current density and field against the limits."""
         bench.check_current(self._path, self.current * 1e-3)
         bench.check_field(self.largest_field * 1e-3)
+        bench.lock_in.check_filter(time_constant=self.time_constant, slope=self.filter_slope)
         if self.path == "coil" and self.frequency > 102e3:
             raise LimitError(
                 f"lock_in: frequency must be at most 102 kHz; setting it to {self.frequency:g} Hz is refused."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from numpy.testing import assert_allclose
@@ -157,3 +158,43 @@ def open_bench_note() -> str:
 def test_settings_of_an_unknown_group_are_refused() -> None:
     with pytest.raises(InputError, match="must begin with"):
         open_bench(settings={"twinn.seed": 2})
+
+
+def test_bench_that_cannot_be_made_safe_says_so_when_it_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*arguments: object) -> None:
+        raise OSError("cable pulled")
+
+    with (
+        pytest.raises(DeviceError, match=r"NOT SAFE .*sample_source: wave aborted.*cable pulled"),
+        open_bench() as bench,
+    ):
+        monkeypatch.setattr(bench.sample_source.driver, "waveform_abort", broken)  # type: ignore[attr-defined]
+    with pytest.raises(ValueError, match="mine") as error, open_bench() as bench:
+        monkeypatch.setattr(bench.sample_source.driver, "waveform_abort", broken)  # type: ignore[attr-defined]
+        raise ValueError("mine")
+    assert any("NOT SAFE" in note for note in error.value.__notes__)
+
+
+def test_sample_source_never_exceeds_the_current_density_of_the_sample(open_simulated: Callable[..., Bench]) -> None:
+    bench = open_simulated(sample__limits__current_density="2e10 A/m^2")
+    with pytest.raises(LimitError, match=r"0 to 0\.032 A peak"):
+        bench.sample_source.set_amplitude(0.04)
+
+
+def test_laser_power_counts_what_falls_on_the_sample(open_simulated: Callable[..., Bench]) -> None:
+    assert_allclose(open_simulated(twin__laser_power="3 mW").check_laser_power(), 3e-3, rtol=0.01)
+    with pytest.raises(LimitError, match="Laser power must be at most 4 mW; the sum signal says 6 mW"):
+        open_simulated(twin__laser_power="6 mW").check_laser_power()
+
+
+def test_twin_inside_another_table_is_refused(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[1] / "config/benches/simulated.toml").read_text(encoding="utf-8")
+    path = tmp_path / "mine.toml"
+    path.write_text(text.replace("[simulation.twin]", "[simulation]\n[simulation.other]"), encoding="utf-8")
+    with pytest.raises(InputError, match=r"'simulation\.other' is unknown"):
+        open_bench(path)
+    inline = "[simulation]\ntwin = { torque_bottom = 1e-6 }\n[simulation.visa."
+    head = text.partition("[simulation.twin]")[0]
+    path.write_text(head.replace("[simulation.visa.", inline, 1), encoding="utf-8")
+    with pytest.raises(InputError, match=r"\[simulation\.twin\] of its own"):
+        open_bench(path)

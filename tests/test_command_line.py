@@ -75,6 +75,7 @@ def test_wrong_sample_file_is_explained_in_one_line(
         (["demo", "--set", "recipe.parameters.largest_field=50"], ["'largest_field'", "must have a unit", "50 mT"]),
         (["demo", "--set", "recipe.parameters.largest_field=300 mT"], ["magnet", "0.3 T"]),
         (["demo", "--set", "recipe.parameters.polarisations=[45]"], ["'polarisations' is unknown", "polarizations"]),
+        (["demo", "--set", "recipe.parameters.time_constant=2 s"], ["SR830", "time constant", "2 s"]),
         (["run", "no-such-recipe"], ["no-such-recipe", "field-sweep"]),
         (["run", "field-sweep", "--set", "recipe.procedures.0.procedure=fieldsweep"], ["'procedure'", "field-sweep"]),
         (["run", "field-sweep", "--set", "recipe.procedures.0.path=coli"], ["'path'", "'sample', 'coil'"]),

@@ -14,12 +14,12 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from acquisition import State, run
-from acquisition.interrupts import held_interrupts, raise_interrupts
 from acquisition.runner import RunResult
 from analysis import load_run
 from analysis.errors import AsotError
 from instruments import Bench
 from instruments.errors import LimitError
+from instruments.interrupts import held_interrupts, raise_interrupts
 from procedures import FieldSweep, Reading
 
 

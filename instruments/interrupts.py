@@ -18,7 +18,8 @@ def raise_interrupts() -> None:
         raise KeyboardInterrupt(signal.Signals(number).name)
 
     for number in _SIGNALS:
-        signal.signal(number, interrupt)
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup's choice holds
+            signal.signal(number, interrupt)
 
 
 @contextmanager
