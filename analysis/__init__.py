@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
+from analysis.materials import magnetic_constants, refractive_index
 from analysis.micromagnetics import exchange_length, tilt_profile
 from analysis.optics import depth_sensitivity, kerr_angle, reflectance
 from analysis.stack import Film, Layer, Stack
@@ -37,7 +38,9 @@ __all__ = [
     "fit_thickness_series",
     "kerr_angle",
     "load_run",
+    "magnetic_constants",
     "reflectance",
+    "refractive_index",
     "spin_torque_efficiency",
     "tilt_profile",
     "torque_conductivity",
