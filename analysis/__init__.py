@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
+from analysis.materials import magnetic_constants, refractive_index
 from analysis.micromagnetics import exchange_length, tilt_profile
-from analysis.optics import depth_sensitivity, kerr_angle, reflectance
+from analysis.optics import depth_sensitivity, kerr_angle, reflectance, transmittance
 from analysis.stack import Film, Layer, Stack
+from analysis.substrate import faraday_rotation, through_substrate
 from analysis.torque import spin_torque_efficiency, torque_conductivity
 
 if TYPE_CHECKING:
@@ -33,14 +35,19 @@ __all__ = [
     "analyze",
     "depth_sensitivity",
     "exchange_length",
+    "faraday_rotation",
     "fit_sample",
     "fit_thickness_series",
     "kerr_angle",
     "load_run",
+    "magnetic_constants",
     "reflectance",
+    "refractive_index",
     "spin_torque_efficiency",
+    "through_substrate",
     "tilt_profile",
     "torque_conductivity",
+    "transmittance",
 ]
 
 

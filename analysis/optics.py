@@ -298,12 +298,49 @@ def exponential_difference(a: npt.ArrayLike, b: npt.ArrayLike) -> ComplexArray:
 
 def reflectance(stack: Stack, wavelength: npt.ArrayLike = DEFAULT_WAVELENGTH, side: Side = "top") -> FloatArray:
     """Power reflectance (...), 0 to 1, of the unmagnetised stack at its face of entry."""
-    layers: list[Layer | Film] = [*stack.below[::-1], stack.film, *stack.above]
-    media = [(_Pair(index_at(layer.index, wavelength)), _phase(layer.thickness, wavelength)) for layer in layers]
-    outer = [_Pair(index_at(stack.substrate, wavelength)), _Pair(index_at(stack.ambient, wavelength))]
-    if side == "top":
-        media, outer = media[::-1], outer[::-1]
-    return np.asarray(np.abs(_reflection(outer[0], media, outer[1]).mean) ** 2)
+    indices, phases = _media(stack, wavelength, side)
+    media = [(_Pair(index), phase) for index, phase in zip(indices[1:-1], phases, strict=True)]
+    return np.asarray(np.abs(_reflection(_Pair(indices[0]), media, _Pair(indices[-1])).mean) ** 2)
+
+
+def transmittance(stack: Stack, wavelength: npt.ArrayLike = DEFAULT_WAVELENGTH, side: Side = "top") -> FloatArray:
+    """Power transmittance (...), 0 to 1, of the unmagnetised stack: what enters the medium behind its last face.
+
+    Parameters
+    ----------
+    stack, wavelength, side
+        As in `kerr_angle`.
+
+    Returns
+    -------
+    (...)
+        Power per incident power just behind the last face; an absorbing medium there takes it up further on.
+
+    Notes
+    -----
+    T = Re(n_exit) |t|^2 / Re(n_inc). R + T = 1 - absorption of the layers where the medium of incidence is
+    transparent; in an absorbing one incident and reflected wave interfere and 1 - R is not the power that enters.
+    """
+    indices, phases = _media(stack, wavelength, side)
+    passes = [np.exp(1j * phase * index) for index, phase in zip(indices[1:-1], phases, strict=True)]
+    passes.append(np.asarray(1 + 0j))
+    reflection, amplitude = np.asarray(0j), np.asarray(1 + 0j)
+    for near, here, single_pass in zip(indices[-2::-1], indices[:0:-1], passes[::-1], strict=True):
+        fresnel, inner = (near - here) / (near + here), reflection * single_pass**2
+        reflection = (fresnel + inner) / (1 + fresnel * inner)
+        amplitude = amplitude * single_pass * (1 + fresnel) / (1 + fresnel * inner)
+    return np.asarray(indices[-1].real * np.abs(amplitude) ** 2 / indices[0].real)
+
+
+def _media(stack: Stack, wavelength: npt.ArrayLike, side: Side) -> tuple[list[ComplexArray], list[FloatArray]]:
+    """Refractive indices of all media and vacuum phases k0 d of the layers, from the side of incidence."""
+    _require_wavelength(wavelength)
+    _require_side(side)
+    layers: list[Layer | Film] = [*stack.above[::-1], stack.film, *stack.below]
+    names = [stack.ambient, *(layer.index for layer in layers), stack.substrate]
+    indices = [index_at(index, wavelength) for index in names]
+    phases = [_phase(layer.thickness, wavelength) for layer in layers]
+    return (indices, phases) if side == "top" else (indices[::-1], phases[::-1])
 
 
 def _wavenumber(wavelength: npt.ArrayLike) -> FloatArray:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from analysis.constants import VACUUM_PERMEABILITY
 from analysis.errors import InputError
-from analysis.materials import refractive_index
+from analysis.materials import magnetic_constants, refractive_index
 
 FloatArray = npt.NDArray[np.float64]
 ComplexArray = npt.NDArray[np.complex128]
@@ -106,6 +106,36 @@ class Film:
                 np.asarray(self.conductivity) > 0, "Give the four-probe value, or leave it out.",
             )  # fmt: skip
         _check_index(f"Refractive index of {self.name!r}", self.index)
+
+    @classmethod
+    def from_material(cls, material: str, thickness: npt.ArrayLike, **changes: Any) -> Film:
+        """Film of a material in config/materials.
+
+        Parameters
+        ----------
+        material
+            Name of a magnetic material, e.g. "Py"; its Q holds at the wavelength of `magnetic_constants(material)`.
+        thickness
+            Thickness (m), above 0.
+        **changes
+            Any other attribute, in place of the material's. Without one `effective_field` is mu0 Ms, and there is
+            no surface anisotropy.
+
+        Raises
+        ------
+        InputError
+            For an unknown material, or one without magnetic constants.
+        """
+        constants = magnetic_constants(material)
+        attributes = {
+            "index": material,
+            "voigt": constants.voigt,
+            "saturation_induction": constants.saturation_induction,
+            "exchange_stiffness": constants.exchange_stiffness,
+            "effective_field": changes.get("saturation_induction", constants.saturation_induction),
+            "name": material,
+        }
+        return cls(thickness=thickness, **(attributes | changes))
 
     @property
     def saturation_magnetization(self) -> FloatArray:
