@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 from analysis.micromagnetics import exchange_length, tilt_profile
+from analysis.oblique import oblique_kerr_angle, reflection_matrix, transmission_matrix
 from analysis.optics import depth_sensitivity, kerr_angle, reflectance
 from analysis.stack import Film, Layer, Stack
 from analysis.torque import spin_torque_efficiency, torque_conductivity
@@ -37,10 +38,13 @@ __all__ = [
     "fit_thickness_series",
     "kerr_angle",
     "load_run",
+    "oblique_kerr_angle",
     "reflectance",
+    "reflection_matrix",
     "spin_torque_efficiency",
     "tilt_profile",
     "torque_conductivity",
+    "transmission_matrix",
 ]
 
 
