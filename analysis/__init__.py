@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from analysis.materials import magnetic_constants, refractive_index
 from analysis.micromagnetics import exchange_length, tilt_profile
+from analysis.oblique import oblique_kerr_angle, reflection_matrix, transmission_matrix
 from analysis.optics import depth_sensitivity, kerr_angle, reflectance, transmittance
 from analysis.stack import Film, Layer, Stack
 from analysis.substrate import faraday_rotation, through_substrate
@@ -41,12 +42,15 @@ __all__ = [
     "kerr_angle",
     "load_run",
     "magnetic_constants",
+    "oblique_kerr_angle",
     "reflectance",
+    "reflection_matrix",
     "refractive_index",
     "spin_torque_efficiency",
     "through_substrate",
     "tilt_profile",
     "torque_conductivity",
+    "transmission_matrix",
     "transmittance",
 ]
 
