@@ -147,7 +147,7 @@ class Twin:
 
     def _tabulate(self) -> tuple[tuple[Chebyshev, Chebyshev], Chebyshev]:
         """Exact Kerr response of the stack per unit torque (top, bottom) and per tesla, against |field|."""
-        film, side = self.stack.film, self.table.side
+        film, side = self.stack.single_film, self.table.side
 
         def interpolate(**push: float) -> Chebyshev:
             return Chebyshev.interpolate(
