@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
+from analysis.macrospin import magnetization_loop
 from analysis.micromagnetics import exchange_length, tilt_profile
 from analysis.optics import depth_sensitivity, kerr_angle, reflectance
 from analysis.stack import Film, Layer, Stack
+from analysis.tilt_solver import solve_tilt
 from analysis.torque import spin_torque_efficiency, torque_conductivity
 
 if TYPE_CHECKING:
@@ -37,7 +39,9 @@ __all__ = [
     "fit_thickness_series",
     "kerr_angle",
     "load_run",
+    "magnetization_loop",
     "reflectance",
+    "solve_tilt",
     "spin_torque_efficiency",
     "tilt_profile",
     "torque_conductivity",

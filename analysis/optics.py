@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from analysis.errors import InputError
 from analysis.micromagnetics import TiltModes
 from analysis.stack import ComplexArray, Film, FloatArray, Side, Stack, index_at, require
 
@@ -82,7 +83,7 @@ def kerr_angle(
     Raises
     ------
     InputError
-        Where an argument is not finite or out of range.
+        Where an argument is not finite or out of range, or the stack does not reflect.
 
     Notes
     -----
@@ -105,15 +106,15 @@ def kerr_angle(
         reflection, sign = _reflection(ends[1], media[::-1], ends[0]), 1.0
     else:
         reflection, sign = _reflection(ends[0], media, ends[1]), -1.0
+    _require_reflection(reflection.mean)
     return np.asarray(sign * 1j * reflection.difference / reflection.mean)
 
 
 def _tilts(stack: Stack, m_z: npt.ArrayLike | Sequence[npt.ArrayLike]) -> list[FloatArray]:
     """Tilts (..., cells) of every film of the stack, bottom to top."""
     count = len(stack.films)
-    several = not isinstance(stack.film, Film)
     parts: list[FloatArray]
-    if several and isinstance(m_z, (list, tuple)) and len(m_z) == count:
+    if isinstance(m_z, (list, tuple)) and len(m_z) == count:
         parts = [np.asarray(part, dtype=float) for part in m_z]
     else:
         whole = np.asarray(m_z, dtype=float)
@@ -228,6 +229,7 @@ def film_fields(
     reflections.reverse()  # reflections[j]: seen from medium j at its far face
     returns.reverse()  # returns[j]: seen from layer j at its near face
 
+    _require_reflection(reflections[0])
     k0 = _wavenumber(wavelength)
     strength = (-0.5 if side == "top" else 0.5) * k0 / (indices[0] * reflections[0])
     layers = stack.layers if side == "bottom" else stack.layers[::-1]
@@ -381,3 +383,11 @@ def _require_side(side: str) -> None:
     require(
         "side", side == "top" or side == "bottom", "'top' or 'bottom'", side in ("top", "bottom"), "Check its spelling."
     )
+
+
+def _require_reflection(reflection: ComplexArray) -> None:
+    if np.any(reflection == 0):
+        raise InputError(
+            "A stack must reflect light to have a Kerr angle; received one with reflectivity 0. "
+            "Check its indices and thicknesses."
+        )
