@@ -190,13 +190,15 @@ class FilmField:
         """Kerr angle per unit m_z (..., cells) (rad) of equal cells, bottom to top."""
         (once, rate, _), (echo, _, _), (standing, _, _) = self.terms()
         step = self.thickness / cells
-        # A cell's integral is the first one's times a whole power of one number: one complex exponential per block.
-        decays = _powers(rate * step, cells)
-        inward, outward = (decays[..., ::-1], decays) if self.side == "top" else (decays, decays[..., ::-1])
         one_cell = np.expm1(rate * step) / rate
-        total: ComplexArray = np.asarray(once * one_cell)[..., np.newaxis] * inward
-        total = total + np.asarray(echo * one_cell)[..., np.newaxis] * outward
-        return total + np.asarray(standing * step)[..., np.newaxis]
+        # A cell's integral is the first one's times a whole power of one number: one complex exponential per block.
+        decays = _powers(np.broadcast_to(rate * step, np.shape(echo)), cells)
+        inward, outward = (decays[..., ::-1], decays) if self.side == "top" else (decays, decays[..., ::-1])
+        total: ComplexArray = inward * np.asarray(once * one_cell)[..., np.newaxis]
+        decays *= np.asarray(echo * one_cell)[..., np.newaxis]  # in place: memory is what takes time here
+        total += outward
+        total += np.asarray(standing * step)[..., np.newaxis]
+        return total
 
 
 def film_fields(
@@ -365,9 +367,9 @@ def _media(stack: Stack, wavelength: npt.ArrayLike, side: Side) -> tuple[list[Co
     _require_side(side)
     layers = stack.layers
     names = [stack.substrate, *(layer.index for layer in layers), stack.ambient]
-    indices = [index_at(index, wavelength) for index in names]
+    indices: list[ComplexArray] = [index_at(index, wavelength)[()] for index in names]  # scalars where they can be
     k0 = _wavenumber(wavelength)
-    phases: list[FloatArray] = [k0 * np.asarray(layer.thickness, dtype=float) for layer in layers]
+    phases: list[FloatArray] = [k0 * np.asarray(layer.thickness, dtype=float)[()] for layer in layers]
     return (indices, phases) if side == "bottom" else (indices[::-1], phases[::-1])
 
 
@@ -380,9 +382,8 @@ def _require_wavelength(wavelength: npt.ArrayLike) -> None:
 
 
 def _require_side(side: str) -> None:
-    require(
-        "side", side == "top" or side == "bottom", "'top' or 'bottom'", side in ("top", "bottom"), "Check its spelling."
-    )
+    if side not in ("top", "bottom"):
+        raise InputError(f"side must be 'top' or 'bottom'; received {side!r}. Check its spelling.")
 
 
 def _require_reflection(reflection: ComplexArray) -> None:

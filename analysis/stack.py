@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -21,7 +22,10 @@ Side = Literal["top", "bottom"]
 
 def require(name: str, value: npt.ArrayLike, must: str, allowed: npt.ArrayLike, remedy: str) -> None:
     """Raise `InputError` unless all of `value` is finite and `allowed` holds."""
-    if not (np.all(np.isfinite(np.asarray(value))) and np.all(allowed)):
+    # Stacks are made by the thousand in a fit: single numbers must not pay for arrays.
+    finite = math.isfinite(value) if isinstance(value, (int, float)) else bool(np.isfinite(value).all())
+    holds = bool(allowed) if isinstance(allowed, (bool, np.bool_)) else bool(np.asarray(allowed).all())
+    if not (finite and holds):
         raise InputError(f"{name} must be {must}; received {value!r}. {remedy}")
 
 
@@ -95,11 +99,12 @@ class Film:
             require(f"{name} of {self.name!r}", value, f"finite and above 0 {unit}", np.asarray(value) > 0, remedy)
         require(f"effective_field of {self.name!r}", self.effective_field, "finite (T)", True, "Give mu0 Meff.")
         require(f"voigt of {self.name!r}", self.voigt, "finite", True, "Give Q, e.g. 0.0036-0.011j.")
-        require(
-            f"surface_anisotropy of {self.name!r}", np.stack(np.broadcast_arrays(*self.surface_anisotropy)),
-            "two finite energies (bottom, top) in J/m^2", len(self.surface_anisotropy) == 2,
-            "Give e.g. (0.59e-3, 0.59e-3).",
-        )  # fmt: skip
+        name = f"surface_anisotropy of {self.name!r}"
+        must, remedy = "a pair (bottom, top) of finite energies in J/m^2", "Give e.g. (0.59e-3, 0.59e-3)."
+        if len(self.surface_anisotropy) != 2:
+            raise InputError(f"{name} must be {must}; received {self.surface_anisotropy!r}. {remedy}")
+        for K in self.surface_anisotropy:
+            require(name, K, must, True, remedy)
         if self.conductivity is not None:
             require(
                 f"conductivity of {self.name!r}", self.conductivity, "finite and above 0 S/m",
