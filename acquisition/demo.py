@@ -115,7 +115,7 @@ def fit_measured_series() -> Series:
         return [replace(stack, below=[replace(stack.below[0], index=index)]) for stack in stacks]
 
     def film(stack: Stack) -> Film:
-        return replace(stack.film, surface_anisotropy=(0.0, 0.0))
+        return replace(stack.single_film, surface_anisotropy=(0.0, 0.0))
 
     result = fit(stacks)
     variants = {

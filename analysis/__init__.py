@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
+from analysis.macrospin import magnetization_loop
 from analysis.materials import magnetic_constants, refractive_index
 from analysis.micromagnetics import exchange_length, tilt_profile
 from analysis.oblique import oblique_kerr_angle, reflection_matrix, transmission_matrix
 from analysis.optics import depth_sensitivity, kerr_angle, reflectance, transmittance
 from analysis.stack import Film, Layer, Stack
 from analysis.substrate import faraday_rotation, through_substrate
+from analysis.tilt_solver import solve_tilt
 from analysis.torque import spin_torque_efficiency, torque_conductivity
 
 if TYPE_CHECKING:
@@ -42,10 +44,12 @@ __all__ = [
     "kerr_angle",
     "load_run",
     "magnetic_constants",
+    "magnetization_loop",
     "oblique_kerr_angle",
     "reflectance",
     "reflection_matrix",
     "refractive_index",
+    "solve_tilt",
     "spin_torque_efficiency",
     "through_substrate",
     "tilt_profile",

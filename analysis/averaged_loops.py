@@ -169,4 +169,4 @@ def saturated(field: FloatArray, coercive_field: float) -> npt.NDArray[np.bool_]
 
 def field_response(stack: Stack, field: FloatArray, side: Side, wavelength: float, **push: float) -> ComplexArray:
     """Complex Kerr angle (n,) (rad) at `field` (n,) (T) of the pushes given to `tilt_modes`, for m_x = +1."""
-    return tilt_response(stack, tilt_modes(stack.film, field, **push), wavelength, side)
+    return tilt_response(stack, tilt_modes(stack.single_film, field, **push), wavelength, side)

@@ -1,4 +1,4 @@
-"""Tilt of an in-plane magnetised film under surface torques and out-of-plane fields."""
+"""Tilt of an in-plane magnetised film under surface torques and out-of-plane fields, in closed form."""
 
 from __future__ import annotations
 
@@ -66,12 +66,17 @@ def exchange_length(film: Film, field: npt.ArrayLike = 0.0) -> FloatArray:
 
 @dataclass(frozen=True)
 class TiltModes:
-    """Tilt m_z(z) = uniform + top exp(-(d - z)/l) + bottom exp(-z/l): the exact solution, no grid.
+    """Exact tilt between the faces of a film, no grid: what a field asks for and what the faces ask for.
+
+    With x = z - d/2, m_z(z) = uniform [1 - C(z)] + symmetric C(z) + antisymmetric S(z), where
+    C = cosh(x/l)/cosh(d/2l) and S = sinh(x/l)/sinh(d/2l).
 
     Attributes
     ----------
-    uniform, top, bottom : (...)
-        Amplitudes (rad, dimensionless m_z).
+    uniform : (...)
+        Tilt of a film without faces, b_cal / (|field| + effective_field) (dimensionless m_z).
+    symmetric, antisymmetric : (...)
+        Half the sum and half the difference (top - bottom) of m_z at the two faces.
     length : (...)
         Exchange length l (m).
     thickness : (...)
@@ -79,19 +84,26 @@ class TiltModes:
     """
 
     uniform: FloatArray
-    top: FloatArray
-    bottom: FloatArray
+    symmetric: FloatArray
+    antisymmetric: FloatArray
     length: FloatArray
     thickness: FloatArray
 
     def at(self, height: npt.ArrayLike) -> FloatArray:
-        """Tilt at `height` (..., heights) (m above the film's bottom face), broadcast over leading axes."""
-        uniform, top, bottom, length, thickness = (
+        """Tilt at `height` (..., heights) (m above the film's bottom face, 0 to d), broadcast over leading axes."""
+        uniform, symmetric, antisymmetric, length, thickness = (
             np.asarray(value)[..., np.newaxis]
-            for value in (self.uniform, self.top, self.bottom, self.length, self.thickness)
+            for value in (self.uniform, self.symmetric, self.antisymmetric, self.length, self.thickness)
         )
         z = np.asarray(height, dtype=float)
-        tilt: FloatArray = uniform + top * np.exp(-(thickness - z) / length) + bottom * np.exp(-z / length)
+        below, above = z / length, (thickness - z) / length
+        # cosh and sinh of large arguments overflow, their differences for small ones cancel; neither happens here.
+        full = 1 + np.exp(-thickness / length)
+        even = (np.exp(-above) + np.exp(-below)) / full
+        interior = np.expm1(-above) * np.expm1(-below) / full
+        lever = below - above
+        odd = np.sign(lever) * np.exp(-np.minimum(above, below)) * np.expm1(-np.abs(lever))
+        tilt: FloatArray = uniform * interior + symmetric * even + antisymmetric * odd / np.expm1(-thickness / length)
         return tilt
 
 
@@ -130,31 +142,37 @@ def tilt_modes(
     Notes
     -----
     2 A m'' = Ms (|B| + Beff) m - Ms b_cal with 2 A m' = tau_T m_x + 2 K_T m at z = d and
-    -2 A m' = tau_B m_x + 2 K_B m at z = 0: two exponentials and a constant, whose amplitudes follow from a
-    2 x 2 system. Only exponentials of non-positive arguments appear, so no thickness overflows.
+    -2 A m' = tau_B m_x + 2 K_B m at z = 0. Half the sum and half the difference of these two conditions are two
+    linear equations for half the sum and half the difference of m at the faces. Their matrix is that of the energy
+    of the face tilts; the in-plane state is stable where it is positive definite.
     """
     for name, value in (("torque_top", torque_top), ("torque_bottom", torque_bottom),
                         ("calibration_field", calibration_field), ("m_x", m_x)):  # fmt: skip
         require(f"{name} of {film.name!r}", value, "finite", True, "Check the value and its unit.")
     length = exchange_length(film, field)
     thickness = np.asarray(film.thickness, dtype=float)
-    bottom_anisotropy, top_anisotropy = (np.asarray(K, dtype=float) for K in film.surface_anisotropy)
-
-    uniform = np.asarray(calibration_field, dtype=float) / stiffness_field(film, field)
-    wall = 2 * np.asarray(film.exchange_stiffness, dtype=float) / length
-    decay = np.exp(-thickness / length)
-    _require_stable(film, wall, decay, bottom_anisotropy, top_anisotropy)
-
-    push_top = np.asarray(torque_top, dtype=float) * np.asarray(m_x, dtype=float) + 2 * top_anisotropy * uniform
-    push_bottom = (
-        np.asarray(torque_bottom, dtype=float) * np.asarray(m_x, dtype=float) + 2 * bottom_anisotropy * uniform
+    K_bottom, K_top = (np.asarray(K, dtype=float) for K in film.surface_anisotropy)
+    top, bottom = (
+        np.asarray(torque, dtype=float) * np.asarray(m_x, dtype=float) for torque in (torque_top, torque_bottom)
     )
-    own_top, cross_top = wall - 2 * top_anisotropy, (wall + 2 * top_anisotropy) * decay
-    own_bottom, cross_bottom = wall - 2 * bottom_anisotropy, (wall + 2 * bottom_anisotropy) * decay
-    determinant = own_top * own_bottom - cross_top * cross_bottom
-    top = (own_bottom * push_top + cross_top * push_bottom) / determinant
-    bottom = (own_top * push_bottom + cross_bottom * push_top) / determinant
-    return TiltModes(*np.broadcast_arrays(uniform, top, bottom, length, thickness))
+    uniform = np.asarray(calibration_field, dtype=float) / stiffness_field(film, field)
+
+    wall, turn = 2 * np.asarray(film.exchange_stiffness, dtype=float) / length, np.tanh(thickness / (2 * length))
+    sum_stiffness = wall * turn - (K_top + K_bottom)
+    difference_stiffness = wall / turn - (K_top + K_bottom)
+    mixing = K_top - K_bottom
+    determinant = sum_stiffness * difference_stiffness - mixing**2
+    if np.any(sum_stiffness <= 0) or np.any(determinant <= 0):
+        raise UnstableFilmError(
+            f"The in-plane state of {film.name!r} must be stable; received surface anisotropy (bottom, top) "
+            f"{film.surface_anisotropy!r} J/m^2 at thickness {film.thickness!r} m, which turns it out of the plane. "
+            "Check the surface anisotropy and the thickness."
+        )
+    sum_push = (top + bottom) / 2 + wall * turn * uniform
+    difference_push = (top - bottom) / 2
+    symmetric = (difference_stiffness * sum_push + mixing * difference_push) / determinant
+    antisymmetric = (sum_stiffness * difference_push + mixing * sum_push) / determinant
+    return TiltModes(*np.broadcast_arrays(uniform, symmetric, antisymmetric, length, thickness))
 
 
 def tilt_profile(
@@ -189,59 +207,3 @@ def tilt_profile(
     modes = tilt_modes(film, field, torque_top, torque_bottom, calibration_field, m_x)
     fractions = (np.arange(cells) + 0.5) / cells
     return modes.at(np.asarray(film.thickness, dtype=float)[..., np.newaxis] * fractions)
-
-
-def tilt_profile_on_grid(
-    film: Film,
-    cells: int = 80,
-    field: float = 0.0,
-    torque_top: float = 0.0,
-    torque_bottom: float = 0.0,
-    calibration_field: float = 0.0,
-    m_x: float = 1.0,
-) -> FloatArray:
-    """Tilt (cells,) by a tridiagonal solve on cells, torques and anisotropy in the outermost ones.
-
-    The independent route against which the closed form is checked; scalars only.
-    """
-    from scipy.linalg import solveh_banded
-
-    step = float(np.asarray(film.thickness)) / cells
-    Ms = float(film.saturation_magnetization)
-    coupling = 2 * float(np.asarray(film.exchange_stiffness)) / step
-    K_bottom, K_top = (float(np.asarray(K)) for K in film.surface_anisotropy)
-
-    diagonal = np.full(cells, Ms * float(stiffness_field(film, field)) * step)
-    diagonal[:-1] += coupling
-    diagonal[1:] += coupling
-    diagonal[0] -= 2 * K_bottom
-    diagonal[-1] -= 2 * K_top
-    push = np.full(cells, Ms * calibration_field * step)
-    push[0] += torque_bottom * m_x
-    push[-1] += torque_top * m_x
-    banded = np.zeros((2, cells))
-    banded[0, 1:] = -coupling
-    banded[1] = diagonal
-    try:
-        return np.asarray(solveh_banded(banded, push), dtype=float)
-    except np.linalg.LinAlgError:
-        raise UnstableFilmError(_unstable(film)) from None
-
-
-def _require_stable(
-    film: Film, wall: FloatArray, decay: FloatArray, bottom_anisotropy: FloatArray, top_anisotropy: FloatArray
-) -> None:
-    """Raise unless the energy of the two face tilts, given the exchange between them, is positive definite."""
-    gap = 1 - decay**2
-    own = wall * (1 + decay**2)
-    top, bottom = own - 2 * top_anisotropy * gap, own - 2 * bottom_anisotropy * gap
-    if np.any(top <= 0) or np.any(bottom <= 0) or np.any(top * bottom <= (2 * wall * decay) ** 2):
-        raise UnstableFilmError(_unstable(film))
-
-
-def _unstable(film: Film) -> str:
-    return (
-        f"The in-plane state of {film.name!r} must be stable; received surface anisotropy (bottom, top) "
-        f"{film.surface_anisotropy!r} J/m^2 at thickness {film.thickness!r} m, which turns it out of the plane. "
-        "Check the surface anisotropy and the thickness."
-    )

@@ -35,7 +35,7 @@ import numpy.typing as npt
 
 from analysis.errors import InputError
 from analysis.optics import DEFAULT_WAVELENGTH, exponential_difference
-from analysis.stack import ComplexArray, FloatArray, Side, Stack, index_at, require
+from analysis.stack import ComplexArray, Film, FloatArray, Side, Stack, index_at, require
 
 Polarization = Literal["s", "p"]
 
@@ -204,22 +204,25 @@ def _solve(
         waves = [_isotropic_waves(index, tangential, sign) for sign in (direction, -direction)]
         return _slab(waves, direction * k0 * np.asarray(thickness, dtype=float))
 
-    film = stack.film
-    index, wave, phase = (
-        np.asarray(value)[..., np.newaxis]
-        for value in (index_at(film.index, wavelength), tangential, k0 * np.asarray(film.thickness, dtype=float))
-    )
-    relative = _relative_permittivity(film.voigt, cells, constants)
-    waves = [_magnetic_waves(index, relative, wave, sign) for sign in (direction, -direction)]
-    magnetic = _slab(waves, direction * phase / cells.shape[-2])
+    parts = _split(cells, len(stack.films))
 
-    slabs = [
-        isotropic(substrate, 0.0),
-        *(isotropic(index_at(layer.index, wavelength), layer.thickness) for layer in reversed(stack.below)),
-        *(magnetic.cell(number) for number in range(cells.shape[-2])),
-        *(isotropic(index_at(layer.index, wavelength), layer.thickness) for layer in stack.above),
-        isotropic(ambient, 0.0),
-    ]  # bottom to top
+    def magnetic(film: Film, part: FloatArray) -> list[_Slab]:
+        index, wave, phase = (
+            np.asarray(value)[..., np.newaxis]
+            for value in (index_at(film.index, wavelength), tangential, k0 * np.asarray(film.thickness, dtype=float))
+        )
+        relative = _relative_permittivity(film.voigt, part, constants)
+        waves = [_magnetic_waves(index, relative, wave, sign) for sign in (direction, -direction)]
+        slab = _slab(waves, direction * phase / part.shape[-2])
+        return [slab.cell(number) for number in range(part.shape[-2])]
+
+    slabs = [isotropic(substrate, 0.0)]
+    for layer in stack.layers:  # bottom to top
+        if isinstance(layer, Film):
+            slabs += magnetic(layer, parts.pop(0))
+        else:
+            slabs.append(isotropic(index_at(layer.index, wavelength), layer.thickness))
+    slabs.append(isotropic(ambient, 0.0))
     reflection, transmission = _recursion(slabs[::direction])
     far_cosine = _normal_wavenumber(far, tangential) / far
     return _Solution(reflection, transmission, np.cos(angle), far_cosine)
@@ -234,6 +237,16 @@ def _checked_cells(magnetization: npt.ArrayLike) -> FloatArray:
         "Give unit magnetisation, not A/m.",
     )  # fmt: skip
     return m if m.ndim > 1 else m[np.newaxis]
+
+
+def _split(cells: FloatArray, films: int) -> list[FloatArray]:
+    """Cells of each film, bottom to top; a single one holds for all films."""
+    count = cells.shape[-2]
+    require(
+        "magnetization", count, f"one vector for all films, or equally many cells for each of {films}",
+        count == 1 or count % films == 0, "Split it by film.",
+    )  # fmt: skip
+    return [cells] * films if count == 1 else np.split(cells, films, axis=-2)
 
 
 def _checked_constants(quadratic: tuple[npt.ArrayLike, npt.ArrayLike]) -> tuple[ComplexArray, ComplexArray]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from analysis.errors import InputError
 from analysis.micromagnetics import TiltModes
-from analysis.stack import ComplexArray, Film, FloatArray, Layer, Side, Stack, index_at, require
+from analysis.stack import ComplexArray, Film, FloatArray, Side, Stack, index_at, require
 
 DEFAULT_WAVELENGTH = 780e-9
 """Wavelength (m) of the laser of the paper."""
@@ -53,7 +55,10 @@ class _Pair:
 
 
 def kerr_angle(
-    stack: Stack, m_z: npt.ArrayLike, wavelength: npt.ArrayLike = DEFAULT_WAVELENGTH, side: Side = "top"
+    stack: Stack,
+    m_z: npt.ArrayLike | Sequence[npt.ArrayLike],
+    wavelength: npt.ArrayLike = DEFAULT_WAVELENGTH,
+    side: Side = "top",
 ) -> ComplexArray:
     """Exact complex polar Kerr angle at normal incidence.
 
@@ -62,7 +67,9 @@ def kerr_angle(
     stack
         The sample; its numbers may carry leading axes.
     m_z : scalar or (..., cells)
-        Out-of-plane magnetisation, -1 to 1: uniform, or of equal cells from bottom to top of the film.
+        Out-of-plane magnetisation, -1 to 1: uniform, or of equal cells from bottom to top of the film. With several
+        films either a list of such values, one per film from bottom to top, or one array that holds the same number
+        of cells for each film.
     wavelength : (...)
         Vacuum wavelength (m), above 0.
     side : {"top", "bottom"}
@@ -76,40 +83,57 @@ def kerr_angle(
     Raises
     ------
     InputError
-        Where an argument is not finite or out of range.
+        Where an argument is not finite or out of range, or the stack does not reflect.
 
     Notes
     -----
     Theta = +-i (r+ - r-)/(r+ + r-), r+- from the Fresnel recursion begun at the far side with the indices
     n+- = n sqrt(1 +- Q m_z). Sum and difference of the two modes are propagated instead of the modes.
     """
-    m_z = np.asarray(m_z, dtype=float)
-    require("m_z", m_z, "finite and between -1 and 1", np.abs(m_z) <= 1, "Give unit magnetisation, not A/m.")
-    _require_wavelength(wavelength)
-    film = stack.film
-    index = index_at(film.index, wavelength)
-    cells = m_z if m_z.ndim else m_z[np.newaxis]
-    count = cells.shape[-1]
-    cell_phase = _wavenumber(wavelength) * np.asarray(film.thickness, dtype=float) / count
-    gyration = np.asarray(film.voigt, dtype=complex)
-
-    def magnetic(cell: int) -> _Pair:
-        perturbation = gyration * cells[..., cell]
-        plus, minus = np.sqrt(1 + perturbation), np.sqrt(1 - perturbation)
-        return _Pair(index * (plus + minus) / 2, index * perturbation / (plus + minus))
-
-    above = [(_Pair(index_at(layer.index, wavelength)), _phase(layer.thickness, wavelength)) for layer in stack.above]
-    below = [(_Pair(index_at(layer.index, wavelength)), _phase(layer.thickness, wavelength)) for layer in stack.below]
-    inside = [(magnetic(cell), cell_phase) for cell in range(count)]
-    outer = [_Pair(index_at(stack.ambient, wavelength)), _Pair(index_at(stack.substrate, wavelength))]
-    media = [*below[::-1], *inside, *above]  # bottom to top
+    tilts = iter(_tilts(stack, m_z))
+    indices, phases = _media(stack, wavelength, "bottom")
+    media: list[tuple[_Pair, FloatArray]] = []
+    for layer, index, phase in zip(stack.layers, indices[1:-1], phases, strict=True):
+        if not isinstance(layer, Film):
+            media.append((_Pair(index), phase))
+            continue
+        tilt = next(tilts)
+        count = tilt.shape[-1]
+        media += [(_circular(index, layer.voigt, tilt[..., cell]), phase / count) for cell in range(count)]
+    ends = _Pair(indices[0]), _Pair(indices[-1])
+    _require_side(side)
     if side == "top":
-        media, outer, sign = media[::-1], outer, 1.0
+        reflection, sign = _reflection(ends[1], media[::-1], ends[0]), 1.0
     else:
-        _require_side(side)
-        outer, sign = outer[::-1], -1.0
-    reflection = _reflection(outer[0], media, outer[1])
+        reflection, sign = _reflection(ends[0], media, ends[1]), -1.0
+    _require_reflection(reflection.mean)
     return np.asarray(sign * 1j * reflection.difference / reflection.mean)
+
+
+def _tilts(stack: Stack, m_z: npt.ArrayLike | Sequence[npt.ArrayLike]) -> list[FloatArray]:
+    """Tilts (..., cells) of every film of the stack, bottom to top."""
+    count = len(stack.films)
+    parts: list[FloatArray]
+    if isinstance(m_z, (list, tuple)) and len(m_z) == count:
+        parts = [np.asarray(part, dtype=float) for part in m_z]
+    else:
+        whole = np.asarray(m_z, dtype=float)
+        cells = whole.shape[-1] if whole.ndim else count
+        require(
+            "m_z", cells, f"a list of {count} values, one per film, or an array of equally many cells for each film",
+            cells > 0 and cells % count == 0, "Split it by film.",
+        )  # fmt: skip
+        parts = [whole] * count if whole.ndim == 0 else np.split(whole, count, axis=-1)
+    for part in parts:
+        require("m_z", part, "finite and between -1 and 1", np.abs(part) <= 1, "Give unit magnetisation, not A/m.")
+    return [part if part.ndim else part[np.newaxis] for part in parts]
+
+
+def _circular(index: ComplexArray, voigt: npt.ArrayLike, m_z: FloatArray) -> _Pair:
+    """Refractive indices n sqrt(1 +- Q m_z) of the two circular modes."""
+    perturbation = np.asarray(voigt, dtype=complex) * m_z
+    plus, minus = np.sqrt(1 + perturbation), np.sqrt(1 - perturbation)
+    return _Pair(index * (plus + minus) / 2, index * perturbation / (plus + minus))
 
 
 def _reflection(incident: _Pair, media: Sequence[tuple[_Pair, FloatArray]], far: _Pair) -> _Pair:
@@ -126,20 +150,23 @@ def _reflection(incident: _Pair, media: Sequence[tuple[_Pair, FloatArray]], far:
 
 @dataclass(frozen=True)
 class FilmField:
-    """Light inside the film and what turns m_z into a Kerr angle: Theta = strength * integral E(s)^2 m_z ds.
+    """Light inside a film and what turns m_z into a Kerr angle: Theta = strength * integral E(s)^2 m_z ds.
+
+    E(s) = forward [exp(i k s) + reflection exp(i k d) exp(i k (d - s))]. All attributes broadcast.
 
     Attributes
     ----------
     strength : (...)
         -k0 n^2 Q / (2 n_inc r_0), with the sign of the side (rad/m).
     forward : (...)
-        Field amplitude E of the wave that travels away from the light, at the face of entry, per incident amplitude.
+        Field amplitude E of the wave that travels away from the light, at the film's face of entry, per incident
+        amplitude.
     reflection : (...)
         Reflection coefficient seen from inside the film at its far face.
     wavenumber : (...)
-        k0 n in the film (1/m), complex.
+        k = k0 n in the film (1/m), complex.
     thickness : (...)
-        Film thickness (m).
+        Film thickness d (m).
     side
         Where the light comes from; depth s is counted from there.
     """
@@ -152,20 +179,32 @@ class FilmField:
     side: Side
 
     def terms(self) -> list[tuple[ComplexArray, ComplexArray, ComplexArray]]:
-        """E(s)^2 as a sum of c exp(a s + b (d - s)): list of (c, a, b)."""
+        """Terms c exp(a s + b (d - s)), as (c, a, b), whose sum is strength E(s)^2."""
         rate = 2j * self.wavenumber
         zero = np.zeros_like(rate)
-        square = self.forward**2
-        round_trip = np.exp(rate * self.thickness)
-        return [
-            (square, rate, zero),
-            (square * self.reflection**2 * round_trip, zero, rate),
-            (2 * square * self.reflection * round_trip, zero, zero),
-        ]
+        once = self.strength * self.forward**2
+        returned = once * self.reflection * np.exp(rate * self.thickness)
+        return [(once, rate, zero), (returned * self.reflection, zero, rate), (2 * returned, zero, zero)]
+
+    def kernel(self, cells: int) -> ComplexArray:
+        """Kerr angle per unit m_z (..., cells) (rad) of equal cells, bottom to top."""
+        (once, rate, _), (echo, _, _), (standing, _, _) = self.terms()
+        step = self.thickness / cells
+        one_cell = np.expm1(rate * step) / rate
+        # A cell's integral is the first one's times a whole power of one number: one complex exponential per block.
+        decays = _powers(np.broadcast_to(rate * step, np.shape(echo)), cells)
+        inward, outward = (decays[..., ::-1], decays) if self.side == "top" else (decays, decays[..., ::-1])
+        total: ComplexArray = inward * np.asarray(once * one_cell)[..., np.newaxis]
+        decays *= np.asarray(echo * one_cell)[..., np.newaxis]  # in place: memory is what takes time here
+        total += outward
+        total += np.asarray(standing * step)[..., np.newaxis]
+        return total
 
 
-def film_field(stack: Stack, wavelength: npt.ArrayLike = DEFAULT_WAVELENGTH, side: Side = "top") -> FilmField:
-    """Solve the unperturbed stack once for the field inside its film.
+def film_fields(
+    stack: Stack, wavelength: npt.ArrayLike = DEFAULT_WAVELENGTH, side: Side = "top"
+) -> tuple[FilmField, ...]:
+    """Solve the unperturbed stack once for the field inside each of its films, bottom to top.
 
     Parameters
     ----------
@@ -174,87 +213,91 @@ def film_field(stack: Stack, wavelength: npt.ArrayLike = DEFAULT_WAVELENGTH, sid
 
     Returns
     -------
-    FilmField
+    tuple of FilmField
 
     Notes
     -----
     Reflection coefficients by recursion from the far side, then the amplitudes towards it by continuity of E:
     no growing exponential appears, so opaque layers do no harm.
     """
-    _require_wavelength(wavelength)
-    _require_side(side)
-    film = stack.film
-    near_layers, far_layers = (stack.above, stack.below) if side == "top" else (stack.below, stack.above)
-    incident, far = (stack.ambient, stack.substrate) if side == "top" else (stack.substrate, stack.ambient)
-    layers = [(layer.index, layer.thickness) for layer in reversed(near_layers)]
-    position = len(layers)
-    layers += [(film.index, film.thickness), *((layer.index, layer.thickness) for layer in far_layers)]
-
-    indices = [index_at(index, wavelength) for index in (incident, *(index for index, _ in layers), far)]
-    passes = [
-        np.exp(1j * _phase(thickness, wavelength) * n) for (_, thickness), n in zip(layers, indices[1:-1], strict=True)
-    ]
+    indices, phases = _media(stack, wavelength, side)
+    passes = [np.exp(1j * phase * index) for phase, index in zip(phases, indices[1:-1], strict=True)]
     reflections = [(indices[-2] - indices[-1]) / (indices[-2] + indices[-1])]
-    for near, here, single_pass in zip(indices[-3::-1], indices[-2:0:-1], reversed(passes), strict=True):
+    returns: list[ComplexArray] = []
+    for near, here, single_pass in zip(indices[-3::-1], indices[-2:0:-1], passes[::-1], strict=True):
         fresnel = (near - here) / (near + here)
-        returned = reflections[-1] * single_pass**2
-        reflections.append((fresnel + returned) / (1 + fresnel * returned))
+        returns.append(reflections[-1] * single_pass * single_pass)
+        reflections.append((fresnel + returns[-1]) / (1 + fresnel * returns[-1]))
     reflections.reverse()  # reflections[j]: seen from medium j at its far face
+    returns.reverse()  # returns[j]: seen from layer j at its near face
 
-    amplitude = np.asarray(1.0 + 0j)
-    for j in range(position + 1):
-        entering = amplitude * (passes[j - 1] if j else 1.0) * (1 + reflections[j])
-        amplitude = entering / (1 + reflections[j + 1] * passes[j] ** 2)
-
-    n = indices[position + 1]
+    _require_reflection(reflections[0])
     k0 = _wavenumber(wavelength)
-    sign = 1.0 if side == "top" else -1.0
-    strength = -sign * k0 * n**2 * np.asarray(film.voigt, dtype=complex) / (2 * indices[0] * reflections[0])
-    strength, amplitude, reflection, wavenumber = np.broadcast_arrays(
-        strength, amplitude, reflections[position + 1], k0 * n
-    )
-    return FilmField(strength, amplitude, reflection, wavenumber, np.asarray(film.thickness, dtype=float), side)
+    strength = (-0.5 if side == "top" else 0.5) * k0 / (indices[0] * reflections[0])
+    layers = stack.layers if side == "bottom" else stack.layers[::-1]
+    deepest = max(position for position, layer in enumerate(layers) if isinstance(layer, Film))
+    fields = []
+    entering: ComplexArray = 1 + reflections[0]
+    for position, layer in enumerate(layers[: deepest + 1]):
+        forward = entering / (1 + returns[position])
+        index, reflection = indices[position + 1], reflections[position + 1]
+        if isinstance(layer, Film):
+            own = strength * index**2 * np.asarray(layer.voigt, dtype=complex)
+            thickness = np.asarray(layer.thickness, dtype=float)
+            fields.append(FilmField(own, forward, reflection, k0 * index, thickness, side))
+        entering = forward * passes[position] * (1 + reflection)
+    return tuple(fields if side == "bottom" else fields[::-1])
+
+
+def film_field(stack: Stack, wavelength: npt.ArrayLike = DEFAULT_WAVELENGTH, side: Side = "top") -> FilmField:
+    """Field inside the film of a stack that has one; see `film_fields`."""
+    _ = stack.single_film
+    return film_fields(stack, wavelength, side)[0]
 
 
 def depth_sensitivity(
-    stack: Stack, cells: int = 80, wavelength: npt.ArrayLike = DEFAULT_WAVELENGTH, side: Side = "top"
+    stack: Stack,
+    cells: int | Sequence[int] = 80,
+    wavelength: npt.ArrayLike = DEFAULT_WAVELENGTH,
+    side: Side = "top",
 ) -> ComplexArray:
-    """Complex Kerr angle per unit m_z of each of `cells` equal cells of the film, exact to first order in m_z.
+    """Complex Kerr angle per unit m_z of each of `cells` equal cells of a film, exact to first order in m_z.
 
     Parameters
     ----------
     stack, wavelength, side
         As in `kerr_angle`.
     cells
-        Number of cells, at least 1.
+        Number of cells of each film, at least 1; one number for all films, or one per film from bottom to top.
 
     Returns
     -------
     (..., cells)
-        Kerr angle per unit m_z (rad), bottom to top.
+        Kerr angle per unit m_z (rad), bottom to top; the cells of all films in a row.
 
     Notes
     -----
     Theta = integral K(z) m_z dz with K = -k0 n^2 Q E^2 / (2 n_inc r_0), sign reversed from below; E^2 is
     integrated over each cell in closed form.
     """
-    require("cells", cells, "a whole number of at least 1", int(cells) == cells >= 1, "80 is usual.")
-    light = film_field(stack, wavelength, side)
-    thickness = light.thickness[..., np.newaxis]
-    edges = thickness * (np.arange(cells + 1) / cells)
-    total: ComplexArray = np.zeros((1,), dtype=complex)
-    for coefficient, rate, reverse_rate in light.terms():
-        start, stop = (
-            rate[..., np.newaxis] * s + reverse_rate[..., np.newaxis] * (thickness - s)
-            for s in (edges[..., :-1], edges[..., 1:])
-        )
-        total = total + coefficient[..., np.newaxis] * exponential_difference(start, stop)
-    kernel = light.strength[..., np.newaxis] * total * thickness / cells
-    return kernel[..., ::-1] if side == "top" else kernel
+    fields = film_fields(stack, wavelength, side)
+    counts = [cells] * len(fields) if isinstance(cells, (int, np.integer)) else list(cells)
+    require(
+        "cells", counts, f"a whole number of at least 1, or {len(fields)} of them, one per film",
+        len(counts) == len(fields) and all(int(count) == count >= 1 for count in counts), "80 is usual.",
+    )  # fmt: skip
+    kernels = [light.kernel(int(count)) for light, count in zip(fields, counts, strict=True)]
+    if len(kernels) == 1:
+        return kernels[0]
+    leading = np.broadcast_shapes(*(kernel.shape[:-1] for kernel in kernels))
+    return np.concatenate([np.broadcast_to(kernel, (*leading, kernel.shape[-1])) for kernel in kernels], axis=-1)
 
 
 def tilt_response(
-    stack: Stack, tilt: TiltModes, wavelength: npt.ArrayLike = DEFAULT_WAVELENGTH, side: Side = "top"
+    stack: Stack,
+    tilt: TiltModes | Sequence[TiltModes],
+    wavelength: npt.ArrayLike = DEFAULT_WAVELENGTH,
+    side: Side = "top",
 ) -> ComplexArray:
     """Complex Kerr angle (rad) of the closed-form tilt, integrated analytically: no cells at all.
 
@@ -263,25 +306,40 @@ def tilt_response(
     stack, wavelength, side
         As in `kerr_angle`.
     tilt
-        From `tilt_modes` of the same film.
+        From `tilt_modes` of the same film; with several films, which must not be coupled, one per film.
 
     Returns
     -------
     (...)
         Kerr rotation + i ellipticity (rad), to first order in the tilt.
     """
-    light = film_field(stack, wavelength, side)
-    near, far = (tilt.top, tilt.bottom) if side == "top" else (tilt.bottom, tilt.top)
+    fields = film_fields(stack, wavelength, side)
+    tilts = [tilt] if isinstance(tilt, TiltModes) else list(tilt)
+    require("tilt", len(tilts), f"{len(fields)} tilts, one per film", len(tilts) == len(fields), "Give each its own.")
+    return np.asarray(sum(_integrate(light, modes) for light, modes in zip(fields, tilts, strict=True)))
+
+
+def _integrate(light: FilmField, tilt: TiltModes) -> ComplexArray:
+    """Complex Kerr angle (...) (rad) of one film."""
     decay = 1 / tilt.length
+    even, odd = tilt.symmetric - tilt.uniform, tilt.antisymmetric if light.side == "top" else -tilt.antisymmetric
+    even, odd = even / (1 + np.exp(-decay * tilt.thickness)), odd / -np.expm1(-decay * tilt.thickness)
     total: ComplexArray = np.asarray(0j)
-    for coefficient, rate, reverse_rate in light.terms():
-        for amplitude, a, b in (
-            (tilt.uniform, rate, reverse_rate),
-            (near, rate - decay, reverse_rate),
-            (far, rate, reverse_rate - decay),
-        ):
-            total = total + coefficient * amplitude * exponential_difference(a * light.thickness, b * light.thickness)
-    return np.asarray(light.strength * light.thickness * total)
+    for coefficient, a, b in light.terms():
+        near = exponential_difference((a - decay) * light.thickness, b * light.thickness)
+        far = exponential_difference(a * light.thickness, (b - decay) * light.thickness)
+        uniform = exponential_difference(a * light.thickness, b * light.thickness)
+        total = total + coefficient * (tilt.uniform * uniform + even * (near + far) + odd * (near - far))
+    return light.thickness * total
+
+
+def _powers(exponent: ComplexArray, count: int) -> ComplexArray:
+    """exp(j exponent) for j = 0 ... count - 1 (..., count), as products of two short lists."""
+    block = math.isqrt(count - 1) + 1
+    fine = np.exp(exponent[..., np.newaxis] * np.arange(block))
+    coarse = np.exp(exponent[..., np.newaxis] * np.arange(0, count, block))
+    products: ComplexArray = (coarse[..., :, np.newaxis] * fine[..., np.newaxis, :]).reshape(*exponent.shape, -1)
+    return products[..., :count]
 
 
 def exponential_difference(a: npt.ArrayLike, b: npt.ArrayLike) -> ComplexArray:
@@ -336,20 +394,16 @@ def _media(stack: Stack, wavelength: npt.ArrayLike, side: Side) -> tuple[list[Co
     """Refractive indices of all media and vacuum phases k0 d of the layers, from the side of incidence."""
     _require_wavelength(wavelength)
     _require_side(side)
-    layers: list[Layer | Film] = [*stack.above[::-1], stack.film, *stack.below]
-    names = [stack.ambient, *(layer.index for layer in layers), stack.substrate]
-    indices = [index_at(index, wavelength) for index in names]
-    phases = [_phase(layer.thickness, wavelength) for layer in layers]
-    return (indices, phases) if side == "top" else (indices[::-1], phases[::-1])
+    layers = stack.layers
+    names = [stack.substrate, *(layer.index for layer in layers), stack.ambient]
+    indices: list[ComplexArray] = [index_at(index, wavelength)[()] for index in names]  # scalars where they can be
+    k0 = _wavenumber(wavelength)
+    phases: list[FloatArray] = [k0 * np.asarray(layer.thickness, dtype=float)[()] for layer in layers]
+    return (indices, phases) if side == "bottom" else (indices[::-1], phases[::-1])
 
 
 def _wavenumber(wavelength: npt.ArrayLike) -> FloatArray:
     return 2 * np.pi / np.asarray(wavelength, dtype=float)
-
-
-def _phase(thickness: npt.ArrayLike, wavelength: npt.ArrayLike) -> FloatArray:
-    phase: FloatArray = _wavenumber(wavelength) * np.asarray(thickness, dtype=float)
-    return phase
 
 
 def _require_wavelength(wavelength: npt.ArrayLike) -> None:
@@ -357,6 +411,13 @@ def _require_wavelength(wavelength: npt.ArrayLike) -> None:
 
 
 def _require_side(side: str) -> None:
-    require(
-        "side", side == "top" or side == "bottom", "'top' or 'bottom'", side in ("top", "bottom"), "Check its spelling."
-    )
+    if side not in ("top", "bottom"):
+        raise InputError(f"side must be 'top' or 'bottom'; received {side!r}. Check its spelling.")
+
+
+def _require_reflection(reflection: ComplexArray) -> None:
+    if np.any(reflection == 0):
+        raise InputError(
+            "A stack must reflect light to have a Kerr angle; received one with reflectivity 0. "
+            "Check its indices and thicknesses."
+        )

@@ -180,4 +180,4 @@ def series_of_thickness(sample: Sample, thicknesses: np.ndarray[Any, Any]) -> li
     from dataclasses import replace
 
     stack = sample.stack()
-    return [replace(stack, film=replace(stack.film, thickness=float(d))) for d in thicknesses]
+    return [replace(stack, film=replace(stack.single_film, thickness=float(d))) for d in thicknesses]

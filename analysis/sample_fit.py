@@ -97,7 +97,7 @@ def fit_sample(
 
     model = _Model(data, coercive_field, calibration_angle, torque, side, wavelength)
     ratio = model.torque(stack, calibration_field)
-    thickness, conductivity = float(np.asarray(stack.film.thickness)), stack.film.conductivity
+    thickness, conductivity = float(np.asarray(stack.single_film.thickness)), stack.single_film.conductivity
     run_density = data.current / (width * thickness)
     reported = run_density if current_density is None else current_density
 
@@ -114,7 +114,7 @@ def fit_sample(
         elif name:
             moved = changed(stack, name, step)
         bottom = model.torque(moved, field).bottom
-        efficiency = bottom * w * float(np.asarray(moved.film.thickness))
+        efficiency = bottom * w * float(np.asarray(moved.single_film.thickness))
         answer = {"torque": efficiency, "efficiency": efficiency}  # at a fixed current density both go as tau / j
         return answer | ({} if sigma is None else {"torque_conductivity": efficiency * sigma})
 

@@ -163,7 +163,7 @@ def fit_thickness_series(
     faces = to_faces @ fit.covariance[: len(names), : len(names)] @ to_faces.T
     torque_top, torque_bottom = -half + total / 2, half + total / 2
 
-    thickest = max(stacks, key=lambda stack: float(np.max(stack.film.thickness))).film
+    thickest = max(stacks, key=lambda stack: float(np.max(stack.single_film.thickness))).single_film
     conductivity = None if thickest.conductivity is None else float(np.max(thickest.conductivity))
 
     def results(name: str, step: float) -> dict[str, float]:
@@ -307,7 +307,7 @@ def complex_std(name: str, std: npt.ArrayLike, shape: tuple[int, ...]) -> Comple
 
 
 def _response(stack: Stack, field: float, side: Side, wavelength: float, push: str) -> complex:
-    return complex(tilt_response(stack, tilt_modes(stack.film, field, **{push: 1.0}), wavelength, side))
+    return complex(tilt_response(stack, tilt_modes(stack.single_film, field, **{push: 1.0}), wavelength, side))
 
 
 def _ratio_std(

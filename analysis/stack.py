@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -21,7 +22,10 @@ Side = Literal["top", "bottom"]
 
 def require(name: str, value: npt.ArrayLike, must: str, allowed: npt.ArrayLike, remedy: str) -> None:
     """Raise `InputError` unless all of `value` is finite and `allowed` holds."""
-    if not (np.all(np.isfinite(np.asarray(value))) and np.all(allowed)):
+    # Stacks are made by the thousand in a fit: single numbers must not pay for arrays.
+    finite = math.isfinite(value) if isinstance(value, (int, float)) else bool(np.isfinite(value).all())
+    holds = bool(allowed) if isinstance(allowed, (bool, np.bool_)) else bool(np.asarray(allowed).all())
+    if not (finite and holds):
         raise InputError(f"{name} must be {must}; received {value!r}. {remedy}")
 
 
@@ -95,11 +99,12 @@ class Film:
             require(f"{name} of {self.name!r}", value, f"finite and above 0 {unit}", np.asarray(value) > 0, remedy)
         require(f"effective_field of {self.name!r}", self.effective_field, "finite (T)", True, "Give mu0 Meff.")
         require(f"voigt of {self.name!r}", self.voigt, "finite", True, "Give Q, e.g. 0.0036-0.011j.")
-        require(
-            f"surface_anisotropy of {self.name!r}", np.stack(np.broadcast_arrays(*self.surface_anisotropy)),
-            "two finite energies (bottom, top) in J/m^2", len(self.surface_anisotropy) == 2,
-            "Give e.g. (0.59e-3, 0.59e-3).",
-        )  # fmt: skip
+        name = f"surface_anisotropy of {self.name!r}"
+        must, remedy = "a pair (bottom, top) of finite energies in J/m^2", "Give e.g. (0.59e-3, 0.59e-3)."
+        if len(self.surface_anisotropy) != 2:
+            raise InputError(f"{name} must be {must}; received {self.surface_anisotropy!r}. {remedy}")
+        for K in self.surface_anisotropy:
+            require(name, K, must, True, remedy)
         if self.conductivity is not None:
             require(
                 f"conductivity of {self.name!r}", self.conductivity, "finite and above 0 S/m",
@@ -143,18 +148,36 @@ class Film:
         return np.asarray(self.saturation_induction, dtype=float) / VACUUM_PERMEABILITY
 
 
+def film_sequence(film: Film | Sequence[Film | Layer]) -> tuple[Film | Layer, ...]:
+    """Films and the spacers between them, bottom to top, of what a `Stack` takes as its `film`.
+
+    Raises
+    ------
+    InputError
+        Unless it begins and ends with a film.
+    """
+    parts = (film,) if isinstance(film, Film) else tuple(film)
+    if not (parts and isinstance(parts[0], Film) and isinstance(parts[-1], Film)):
+        raise InputError(
+            f"film must be a Film, or Films bottom to top with any spacer Layers between them; received {film!r}. "
+            "Put the layers outside the films into `above` and `below`."
+        )
+    return parts
+
+
 @dataclass(frozen=True)
 class Stack:
-    """A film with what lies above and below it.
+    """One or several magnetic films with what lies above and below them.
 
     Attributes
     ----------
     film
-        The magnetic film.
+        The magnetic film, or several bottom to top with any non-magnetic spacers between them, such as
+        (Film, Layer, Film). Films that follow one another directly touch; a graded film is a tuple of thin ones.
     above
-        Layers from the film outwards, towards the cap.
+        Layers from the films outwards, towards the cap.
     below
-        Layers from the film outwards, towards the substrate.
+        Layers from the films outwards, towards the substrate.
     ambient
         Refractive index, or material, of the half-space above.
     substrate
@@ -163,7 +186,7 @@ class Stack:
         What messages call the stack.
     """
 
-    film: Film
+    film: Film | Sequence[Film | Layer]
     above: Sequence[Layer] = field(default=())
     below: Sequence[Layer] = field(default=())
     ambient: Index = 1.0
@@ -171,8 +194,36 @@ class Stack:
     name: str = "stack"
 
     def __post_init__(self) -> None:
+        film_sequence(self.film)
         _check_index(f"Ambient of {self.name!r}", self.ambient)
         _check_index(f"Substrate of {self.name!r}", self.substrate)
+
+    @property
+    def layers(self) -> tuple[Film | Layer, ...]:
+        """Everything between the two half-spaces, bottom to top."""
+        return (*reversed(self.below), *film_sequence(self.film), *self.above)
+
+    @property
+    def films(self) -> tuple[Film, ...]:
+        """The magnetic films, bottom to top."""
+        return tuple(part for part in film_sequence(self.film) if isinstance(part, Film))
+
+    @property
+    def single_film(self) -> Film:
+        """The magnetic film of a stack that has one.
+
+        Raises
+        ------
+        InputError
+            Where there are several.
+        """
+        films = self.films
+        if len(films) > 1:
+            raise InputError(
+                f"{self.name!r} must have a single magnetic film here; received {len(films)} films. "
+                "Use solve_tilt, depth_sensitivity and kerr_angle, which take several."
+            )
+        return films[0]
 
 
 def index_at(index: Index, wavelength: npt.ArrayLike) -> ComplexArray:

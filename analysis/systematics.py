@@ -65,7 +65,7 @@ def changed(stack: Stack, name: str, step: float) -> Stack:
         What is added (SI).
     """
     if name in FILM_INPUTS:
-        return replace(stack, film=FILM_INPUTS[name](stack.film, step))
+        return replace(stack, film=FILM_INPUTS[name](stack.single_film, step))
     side, _, rest = name.partition(".")
     number, _, quantity = rest.partition(".")
     layers = list(getattr(stack, side)) if side in ("above", "below") else []

@@ -412,3 +412,20 @@ def test_what_cannot_be_right_is_refused(changes, message):
     arguments = {"stack": PAPER, "magnetization": (0.6, 0.0, 0.8), "angle_of_incidence": 0.7} | changes
     with pytest.raises(InputError, match=message):
         oblique_kerr_angle(**arguments)
+
+
+def test_several_films_agree_with_the_normal_incidence_route() -> None:
+    films = (
+        Film(2.38 + 4.36j, 0.0036 - 0.011j, 6e-9, 1.09, 12e-12, 1.09),
+        Layer(0.147 + 4.74j, 3e-9),
+        Film(2.39 + 4.45j, 0.030 - 0.011j, 9e-9, 2.0, 24e-12, 2.0),
+    )
+    stack = Stack(films, above=[Layer(1.62, 2e-9)], below=[Layer(1.47, 300e-9)], substrate=3.7 + 0.008j)
+    m_z = np.array([0.3, -0.2, 0.1, 0.4]) * 1e-6
+    m = m_z[:, np.newaxis] * np.array([0.0, 0.0, 1.0])
+    for side in ("top", "bottom"):
+        for polarization in ("s", "p"):
+            angle = oblique_kerr_angle(stack, m, 0.0, side=side, polarization=polarization)
+            assert_allclose(angle, kerr_angle(stack, m_z, side=side), rtol=1e-9)
+    with pytest.raises(InputError, match="equally many cells"):
+        oblique_kerr_angle(stack, m[:3], 0.0)

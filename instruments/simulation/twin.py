@@ -10,6 +10,7 @@ import numpy as np
 from numpy.polynomial import Chebyshev
 
 from analysis import configuration
+from analysis.macrospin import Macrospin
 from analysis.micromagnetics import tilt_modes
 from analysis.optics import reflectance, tilt_response
 from analysis.sample import Sample
@@ -17,7 +18,6 @@ from analysis.stack import FloatArray
 from instruments.clock import VirtualClock
 from instruments.simulation.axis import Axis
 from instruments.simulation.daq_card import normal_deviates
-from instruments.simulation.macrospin import Macrospin
 from instruments.simulation.optical_path import balanced_response
 from instruments.simulation.twin_file import TwinTable
 
@@ -147,7 +147,7 @@ class Twin:
 
     def _tabulate(self) -> tuple[tuple[Chebyshev, Chebyshev], Chebyshev]:
         """Exact Kerr response of the stack per unit torque (top, bottom) and per tesla, against |field|."""
-        film = self.stack.film
+        film = self.stack.single_film
 
         def interpolate(**push: float) -> Chebyshev:
             return Chebyshev.interpolate(
