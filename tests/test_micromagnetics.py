@@ -109,6 +109,11 @@ def test_anisotropy_of_one_face_alone_turns_films_below_its_own_limit():
             tilt_modes(replace(film, thickness=limit * 0.999999))
 
 
+def test_anisotropy_that_turns_both_faces_of_a_thick_film_is_an_error_too():
+    with pytest.raises(UnstableFilmError):
+        tilt_modes(replace(PERMALLOY, surface_anisotropy=(5e-3, 5e-3)))
+
+
 def test_one_unstable_film_of_a_series_is_an_error():
     series = replace(PERMALLOY, thickness=np.array([2e-9, 32e-9]), surface_anisotropy=(ANISOTROPY, ANISOTROPY))
     with pytest.raises(UnstableFilmError):

@@ -287,6 +287,9 @@ def test_opaque_layers_neither_overflow_nor_hide_the_film_in_front():
         (lambda: Stack(film=(PERMALLOY, Layer(1.5, 1e-9))), "any spacer Layers between"),
         (lambda: depth_sensitivity(Stack(film=replace(PERMALLOY, index=1.0))), "must reflect"),
         (lambda: kerr_angle(Stack(film=replace(PERMALLOY, index=1.0)), 0.0), "must reflect"),
+        (lambda: replace(PERMALLOY, surface_anisotropy=(1e-3,)), "a pair"),
+        (lambda: replace(PERMALLOY, surface_anisotropy=(1e-3, np.nan)), "a pair"),
+        (lambda: replace(PERMALLOY, thickness=np.array([1e-9, -1e-9])), "above 0 m"),
         (lambda: Stack(film=()), "any spacer Layers between"),
     ],
 )
