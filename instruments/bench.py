@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from analysis import configuration
 from analysis.errors import InputError
@@ -224,6 +224,22 @@ def open_bench(
     DeviceError
         Where an instrument does not answer.
     """
+    files = read_bench(bench, sample, settings)
+    return Bench(files.bench, files.sample, notes=files.notes, overrides=files.overrides, realtime=realtime)
+
+
+class BenchFiles(NamedTuple):
+    """A bench file and a sample file with the settings made beside them; `document` is the bench as parsed."""
+
+    bench: BenchFile
+    sample: Sample
+    document: dict[str, Any]
+    notes: dict[str, str]
+    overrides: dict[str, Any]
+
+
+def read_bench(bench: str | Path, sample: str | Path, settings: Mapping[str, Any] | None = None) -> BenchFiles:
+    """Read what `open_bench` opens; `InputError` for files or settings that cannot be right."""
     groups: dict[str, dict[str, Any]] = {"bench": {}, "sample": {}, "twin": {}}
     for key, value in (settings or {}).items():
         group, _, rest = key.partition(".")
@@ -247,12 +263,12 @@ def open_bench(
         bench_data["simulation"]["twin"] = configuration.override(
             twin, groups["twin"], f"{bench_path} [simulation.twin]"
         )
-    return Bench(
+    return BenchFiles(
         configuration.validate(BenchFile, bench_data, str(bench_path)),
         configuration.validate(Sample, sample_data, str(sample_path)),
-        notes={"bench": without_secrets(bench_text), "sample": sample_text},
-        overrides={f"{group}.{key}": value for group in ("bench", "sample") for key, value in groups[group].items()},
-        realtime=realtime,
+        bench_data,
+        {"bench": without_secrets(bench_text), "sample": sample_text},
+        {f"{group}.{key}": value for group in ("bench", "sample") for key, value in groups[group].items()},
     )
 
 
