@@ -114,6 +114,13 @@ class SumDetectorTable(Table):
     responsivity: Annotated[float, Unit.number("V/W"), Field(gt=0)]
 
 
+class InterlockTable(Table):
+    """Process that watches each run: how long a run may be silent, and how long it has to stop when asked to."""
+
+    silence: Seconds = 30.0
+    grace: Seconds = 10.0
+
+
 class BenchFile(Table):
     """One bench."""
 
@@ -131,6 +138,7 @@ class BenchFile(Table):
     analyser_plate: RotatorTable
     quarter_wave: QuarterWaveTable
     sum_detector: SumDetectorTable
+    interlock: InterlockTable = InterlockTable()
     simulation: SimulationTable | None = None
 
     @model_validator(mode="after")

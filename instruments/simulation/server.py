@@ -72,6 +72,8 @@ class BenchServer:
         Address of the cards, "host:port".
     wire
         The simulated devices.
+    exchange
+        Clock of the bench; enter it to look at the devices while nobody talks to them.
     lateness
         Seconds by which the answers of an instrument (VISA address in the bench file) come late; infinity is never.
 
@@ -88,10 +90,10 @@ class BenchServer:
                 "Choose another, or drive its instruments directly."
             )
         self.lateness: dict[str, float] = {}
-        self._clock = ServedClock()
+        self.exchange = ServedClock()
         self._stack = ExitStack()
         try:
-            self.wire = SimulatedWire(file.simulation, sample, self._clock, exchange=self._clock)
+            self.wire = SimulatedWire(file.simulation, sample, self.exchange, exchange=self.exchange)
             self._stack.callback(self.wire.close)
             self.daq_server = self.wire.daq_server.address
             started: Future[dict[str, str]] = Future()
@@ -152,7 +154,7 @@ class BenchServer:
         try:
             while line := await reader.readline():
                 message = line.decode("latin-1").strip("\r\n")
-                with self._clock:
+                with self.exchange:
                     reply = device.handle(message) if message else None
                 if reply is None:
                     continue
