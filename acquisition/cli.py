@@ -199,6 +199,28 @@ def check(bench: str, sample: str, settings: tuple[str, ...]) -> None:
 
 
 @bench.command()
+@bench_options
+def safe(bench: str, sample: str, settings: tuple[str, ...]) -> int:
+    """Make currents and field of a real bench safe, each instrument by itself, also where others do not answer.
+
+    Example: asot bench safe --bench lab
+    """
+    from instruments.bench import read_bench
+    from instruments.emergency import make_currents_and_field_safe
+
+    files = read_bench(bench, sample, _settings(settings))
+    if files.bench.simulation is not None:
+        raise InputError(f"Bench must be one of real instruments; {bench} is simulated and safe when nothing runs it.")
+    reports = make_currents_and_field_safe(files.bench, files.sample)
+    for report in reports:
+        for step in report.reached:
+            click.echo(f"{report.role:<20} {step}")
+        for step in report.failed:
+            click.echo(f"{report.role:<20} NOT SAFE: {step}")
+    return 0 if all(report.safe for report in reports) else 1
+
+
+@bench.command()
 @click.argument("name", metavar="BENCH", default="simulated")
 @sample_option
 @set_option
