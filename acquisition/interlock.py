@@ -96,6 +96,9 @@ def _read(lines: Lines) -> None:
 
 def _import_drivers() -> None:
     try:
+        import nidaqmx  # noqa: F401
+
+        import instruments.daq_channel
         import instruments.emergency  # noqa: F401
     except BaseException as error:
         _say(f"{type(error).__name__}: {error}")

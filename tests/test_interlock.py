@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from acquisition import State, run
+from acquisition.cli import app
 from acquisition.interlock import END, watch
 from acquisition.runner import RunResult
 from analysis.sample import Sample
@@ -242,6 +243,18 @@ def assert_safe_but_for_the_source(server: BenchServer) -> None:
     assert not any(twin._lines[line] for line in ("relay_sample", "relay_coil"))
     with server.exchange as clock:
         assert abs(twin.field(clock.now())) < 1e-3
+
+
+def test_command_makes_safe_what_a_script_left(served: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = read_bench(served, "py32-fused-silica").bench
+    with ExitStack() as resources:
+        keithley = Connections(file, WallClock(), resources).adapter(file.sample_source.resource)
+        for text in ("SOUR:WAVE:ARM", "SOUR:WAVE:INIT"):
+            keithley.write(text)
+    assert state(served)[0]
+    assert app.main(["bench", "safe", "--bench", str(served)], standalone_mode=False) == 0
+    assert "sample_source        output off" in capsys.readouterr().out
+    assert_safe(served)
 
 
 @pytest.mark.parametrize(
