@@ -32,28 +32,24 @@ def runs() -> None:
     """Look at run files."""
 
 
+sample_option = click.option(
+    "--sample", default="py32-fused-silica", show_default=True, help="Sample: a name in config/samples, or a path."
+)
+set_option = click.option(
+    "--set",
+    "settings",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="Replace a key: recipe., bench., sample. or twin. May be repeated.",
+)
+
+
 def bench_options(command: Command) -> Command:
     """Options of every command that opens a bench."""
-    for option in (
-        click.option(
-            "--set",
-            "settings",
-            metavar="KEY=VALUE",
-            multiple=True,
-            help="Replace a key: recipe., bench., sample. or twin. May be repeated.",
-        ),
-        click.option(
-            "--sample",
-            default="py32-fused-silica",
-            show_default=True,
-            help="Sample: a name in config/samples, or a path.",
-        ),
-        click.option(
-            "--bench", default="simulated", show_default=True, help="Bench: a name in config/benches, or a path."
-        ),
-    ):
-        command = option(command)
-    return command
+    bench_option = click.option(
+        "--bench", default="simulated", show_default=True, help="Bench: a name in config/benches, or a path."
+    )
+    return bench_option(sample_option(set_option(command)))
 
 
 json_option = click.option(
@@ -200,6 +196,67 @@ def check(bench: str, sample: str, settings: tuple[str, ...]) -> None:
     with open_bench(bench, sample, settings=_settings(settings)) as opened:
         for role, entry in opened.describe().items():
             click.echo(f"{role:<20} {entry['identity']}")
+
+
+@bench.command()
+@bench_options
+def safe(bench: str, sample: str, settings: tuple[str, ...]) -> int:
+    """Make currents and field of a real bench safe, each instrument by itself, also where others do not answer.
+
+    Example: asot bench safe --bench lab
+    """
+    from instruments.bench import read_bench
+    from instruments.emergency import make_currents_and_field_safe
+
+    files = read_bench(bench, sample, _settings(settings))
+    if files.bench.simulation is not None:
+        raise InputError(f"Bench must be one of real instruments; {bench} is simulated and safe when nothing runs it.")
+    reports = make_currents_and_field_safe(files.bench, files.sample)
+    for report in reports:
+        for step in report.reached:
+            click.echo(f"{report.role:<20} {step}")
+        for step in report.failed:
+            click.echo(f"{report.role:<20} NOT SAFE: {step}")
+    return 0 if all(report.safe for report in reports) else 1
+
+
+@bench.command()
+@click.argument("name", metavar="BENCH", default="simulated")
+@sample_option
+@set_option
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default="served.toml",
+    show_default=True,
+    help="Bench file to be written, with which asot and scripts reach what is served.",
+)
+def serve(name: str, sample: str, settings: tuple[str, ...], out: Path) -> None:
+    """Serve the simulated BENCH on TCP ports of this computer, in real time, until Ctrl-C or SIGTERM.
+
+    Example: asot bench serve simulated --out served.toml, then elsewhere: asot bench check --bench ./served.toml
+    """
+    from time import sleep
+
+    from instruments.bench import read_bench
+    from instruments.simulation.server import BenchServer, client_file
+
+    files = read_bench(name, sample, _settings(settings))
+    with BenchServer(files.bench, files.sample) as server:
+        try:
+            out.write_text(client_file(files.document, server), encoding="utf-8")
+        except OSError as error:
+            raise InputError(f"Bench file {out} must be one that can be written; {error}. Choose another.") from None
+        for resource, address in server.resources.items():
+            click.echo(f"{resource:<20} {address}")
+        click.echo(f"{'NI card':<20} {server.daq_server}")
+        click.echo(f"Serving until Ctrl-C; bench file: {out}")
+        sys.stdout.flush()
+        try:
+            while True:
+                sleep(0.5)  # on Windows a signal is not noticed before a wait ends
+        except KeyboardInterrupt:
+            click.echo("Stopped.")
 
 
 @runs.command()

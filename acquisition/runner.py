@@ -14,6 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from acquisition.heartbeat import Heartbeat
 from acquisition.journal import Journal, JournalError
 from acquisition.provenance import provenance
 from acquisition.storage import StorageError, finish_run
@@ -144,13 +145,16 @@ def run(
     interrupted: BaseException | None = None
     journal = Journal.create(journal_path, metadata, {**bench.notes, "recipe": recipe}, procedure.columns)
     told = _Acknowledged(journal, total, on_point)
+    heartbeat = Heartbeat(bench, journal_path)
     try:
         try:
+            heartbeat.beat()
             procedure.prepare(bench)
             for index, point in enumerate(procedure.points()):
                 if stop is not None and stop.is_set():
                     state, reason = State.ABORTED, "Aborted by the user."
                     break
+                heartbeat.beat()
                 bench.clock.mark(number, index, 0)
                 procedure.set(point, bench)
                 procedure.settle(bench)
@@ -166,7 +170,8 @@ def run(
             state, reason = State.FAILED, f"{type(error).__name__}: {error}"
     finally:
         with held_interrupts():
-            safe_state = bench.make_safe()
+            with heartbeat.ending():
+                safe_state = bench.make_safe()
             path = _store(journal, state, reason, safe_state)
     result = RunResult(path, state, reason, journal.acknowledged + 1, safe_state)
     if interrupted is not None:

@@ -64,7 +64,7 @@ def finish_run(journal: str | Path) -> Path:
         encoding="utf-8",
         errors="replace",
         stdin=subprocess.DEVNULL,
-        env=_child_environment(),
+        env=child_environment(),
         check=False,
         start_new_session=True,  # Ctrl-C in a terminal goes to the whole group; the file is to be finished all the same
         creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
@@ -90,7 +90,7 @@ def partial_path(target: Path) -> Path:
     return target.with_name(target.name + ".partial")
 
 
-def _child_environment() -> dict[str, str]:
+def child_environment() -> dict[str, str]:
     """Environment in which the child finds these packages: a checkout need not be installed."""
     environment = {**os.environ, "PYTHONIOENCODING": "utf-8"}
     root = Path(__file__).resolve().parents[1]

@@ -2,36 +2,22 @@
 
 from __future__ import annotations
 
-import math
 import re
-import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
-
-import pyvisa
-from pymeasure.adapters import VISAAdapter
-from pymeasure.instruments.keithley import Keithley6221
-from pymeasure.instruments.newport import ESP300
-from pymeasure.instruments.srs import SR830
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from analysis import configuration
 from analysis.errors import InputError
 from analysis.optics import reflectance
 from analysis.sample import Sample
-from instruments.bench_file import AnalogInputTable, BenchFile
+from instruments import openers
+from instruments.bench_file import BenchFile
 from instruments.clock import Clock, VirtualClock, WallClock
-from instruments.current_source import AmplifiedSineSource, Keithley6221Source
-from instruments.daq import AnalogInput, AnalogOutput, DigitalOutput
-from instruments.detector import AnalogSum
 from instruments.errors import DeviceError, LimitError
 from instruments.interrupts import held_interrupts
-from instruments.lock_in import SR830LockIn
-from instruments.magnet import AnalogMagnet, HallProbe
-from instruments.motion import Esp300Axis, Esp300Rotator, Esp300Stage, FlippedQuarterWave
-from instruments.relay import InterlockedRelay
 from instruments.roles import (
     CurrentPath,
     CurrentSource,
@@ -111,10 +97,9 @@ class Bench:
     def _connect(self, realtime: bool) -> None:
         file = self.file
         self.clock: Clock
-        grpc_options = None
+        visa_library = grpc_options = None
         if file.simulation is None:
             self.clock = WallClock()
-            visa_library = file.visa_library
         else:
             from instruments.simulation.wire import SimulatedWire
 
@@ -125,108 +110,21 @@ class Bench:
             visa_library, grpc_options = self.wire.visa_library, self.wire.grpc_options
             self.notes["twin"] = self.wire.secrets
 
-        adapters: dict[str, VISAAdapter] = {}
-
-        def adapter(resource: str) -> VISAAdapter:
-            if resource not in adapters:
-                try:
-                    adapters[resource] = VISAAdapter(resource, visa_library)
-                except (pyvisa.Error, OSError, ValueError) as error:
-                    raise DeviceError(
-                        resource, f"cannot be opened ({error}).",
-                        "Check that it is switched on and that the address in the bench file is right.",
-                    ) from None  # fmt: skip
-                self._resources.callback(adapters[resource].close)
-            return adapters[resource]
-
-        def analog_input(table: AnalogInputTable, name: str) -> AnalogInput:
-            task = AnalogInput(
-                table.channel, name=name, minimum=table.minimum, maximum=table.maximum, terminal=table.terminal,
-                grpc_options=grpc_options,
-            )  # fmt: skip
-            self._resources.callback(task.close)
-            return task
-
-        def digital_output(lines: list[str], name: str) -> DigitalOutput:
-            task = DigitalOutput(lines, name=name, grpc_options=grpc_options)
-            self._resources.callback(task.close)
-            return task
-
-        sr830 = SR830(adapter(file.lock_in.resource))
-        _answers("lock_in", file.lock_in.resource, lambda: sr830.id)
-        self.lock_in = SR830LockIn(sr830, self.clock)
-        table = file.sample_source
-        keithley = Keithley6221(adapter(table.resource))
-        _answers("sample_source", table.resource, lambda: keithley.id)
-        self.sample_source = Keithley6221Source(
-            keithley, self.clock, phase=table.phase, largest_current=table.largest_current, ramp_rate=table.ramp_rate,
-            compliance=table.compliance,
-        )  # fmt: skip
+        connections = openers.Connections(
+            file, self.clock, self._resources, visa_library=visa_library, grpc_options=grpc_options
+        )
+        self.lock_in = openers.open_lock_in(connections)
+        self.sample_source = openers.open_sample_source(connections)
         bearable = self.sample.limits.current_density / self.sample.current_density(1.0)
-        self.sample_source.largest_current = min(table.largest_current, bearable)
-        coil = file.calibration_source
-        self.calibration_source = AmplifiedSineSource(
-            sr830,
-            self.clock,
-            gain=coil.gain,
-            phase=coil.phase,
-            largest_current=coil.largest_current,
-            ramp_rate=coil.ramp_rate,
-        )
-        contacts = digital_output([file.relay.sample, file.relay.coil], "relay")
-        self.relay = InterlockedRelay(contacts, (self.sample_source, self.calibration_source), self.clock)
-
-        magnet = file.magnet
-        output = AnalogOutput(magnet.output, name="magnet supply", grpc_options=grpc_options)
-        self._resources.callback(output.close)
-        self.magnet = AnalogMagnet(
-            output,
-            HallProbe(analog_input(magnet.hall, "Hall probe"), magnet.hall_gain, magnet.hall_offset),
-            self.clock,
-            tesla_per_volt=magnet.tesla_per_volt,
-            largest_field=min(magnet.largest_field, self.sample.limits.field),
-            ramp_rate=magnet.ramp_rate,
-            lag=magnet.lag,
-            tolerance=magnet.tolerance,
-        )
-
-        controllers: dict[str, ESP300] = {}
-
-        def axis(resource: str, number: int, name: str, travel: tuple[float, float], resolution: float) -> Esp300Axis:
-            if resource not in controllers:
-                with warnings.catch_warnings():  # the driver says that it does not know whether an ESP300 speaks SCPI
-                    warnings.simplefilter("ignore", FutureWarning)
-                    controllers[resource] = ESP300(adapter(resource))
-                _answers(name, resource, lambda: controllers[resource].ask("VE?"))
-            return Esp300Axis(
-                controllers[resource], number, self.clock, name=name, travel=travel, resolution=resolution
-            )
-
-        stage = file.stage
-        low, high = (limit * 1e3 for limit in stage.travel)
-        self.stage = Esp300Stage(
-            *(axis(stage.resource, number, f"stage {letter}", (low, high), stage.resolution * 1e3)
-              for letter, number in (("x", stage.x_axis), ("y", stage.y_axis)))
-        )  # fmt: skip
-        mounts = {
-            role: axis(table.resource, table.axis, role, (-720.0, 720.0), math.degrees(table.resolution))
-            for role, table in (
-                ("polarization_plate", file.polarization_plate),
-                ("analyser_plate", file.analyser_plate),
-                ("quarter_wave", file.quarter_wave),
-            )
-        }
-        self.polarization_plate = Esp300Rotator(
-            mounts["polarization_plate"], "polarization_plate", file.polarization_plate.zero
-        )
-        self.analyser_plate = Esp300Rotator(mounts["analyser_plate"], "analyser_plate", file.analyser_plate.zero)
-        flip = digital_output([file.quarter_wave.flip], "quarter-wave flip mount")
-        self.quarter_wave = FlippedQuarterWave(mounts["quarter_wave"], file.quarter_wave.zero, flip)
-        self.sum_detector = AnalogSum(
-            analog_input(file.sum_detector.input, "detector sum"),
-            gain=file.sum_detector.gain,
-            responsivity=file.sum_detector.responsivity,
-        )
+        self.sample_source.largest_current = min(self.sample_source.largest_current, bearable)
+        self.calibration_source = openers.open_calibration_source(connections)
+        self.relay = openers.open_relay(connections, (self.sample_source, self.calibration_source))
+        self.magnet = openers.open_magnet(connections, self.sample)
+        self.stage = openers.open_stage(connections)
+        self.polarization_plate = openers.open_polarization_plate(connections)
+        self.analyser_plate = openers.open_analyser_plate(connections)
+        self.quarter_wave = openers.open_quarter_wave(connections)
+        self.sum_detector = openers.open_sum_detector(connections)
 
     @property
     def instruments(self) -> tuple[Instrument, ...]:
@@ -361,6 +259,22 @@ def open_bench(
     DeviceError
         Where an instrument does not answer.
     """
+    files = read_bench(bench, sample, settings)
+    return Bench(files.bench, files.sample, notes=files.notes, overrides=files.overrides, realtime=realtime)
+
+
+class BenchFiles(NamedTuple):
+    """A bench file and a sample file with the settings made beside them; `document` is the bench as parsed."""
+
+    bench: BenchFile
+    sample: Sample
+    document: dict[str, Any]
+    notes: dict[str, str]
+    overrides: dict[str, Any]
+
+
+def read_bench(bench: str | Path, sample: str | Path, settings: Mapping[str, Any] | None = None) -> BenchFiles:
+    """Read what `open_bench` opens; `InputError` for files or settings that cannot be right."""
     groups: dict[str, dict[str, Any]] = {"bench": {}, "sample": {}, "twin": {}}
     for key, value in (settings or {}).items():
         group, _, rest = key.partition(".")
@@ -391,26 +305,15 @@ def open_bench(
         bench_data["simulation"]["twin"] = configuration.override(
             twin, groups["twin"], f"{bench_path} [simulation.twin]"
         )
-    return Bench(
+    return BenchFiles(
         configuration.validate(BenchFile, bench_data, str(bench_path)),
         configuration.validate(Sample, sample_data, str(sample_path)),
-        notes={"bench": without_secrets(bench_text), "sample": sample_text},
-        overrides={f"{group}.{key}": value for group in ("bench", "sample") for key, value in groups[group].items()},
-        realtime=realtime,
+        bench_data,
+        {"bench": without_secrets(bench_text), "sample": sample_text},
+        {f"{group}.{key}": value for group in ("bench", "sample") for key, value in groups[group].items()},
     )
 
 
 def without_secrets(text: str) -> str:
     """Bench file text with every `[simulation.twin...]` table cut out, the rest verbatim."""
     return re.sub(r"(?ms)^\[simulation\.twin[.\]].*?(?=^\[(?!simulation\.twin[.\]])|\Z)", "", text)
-
-
-def _answers(role: str, resource: str, ask: Callable[[], object]) -> None:
-    try:
-        ask()
-    except (pyvisa.Error, OSError, ValueError) as error:
-        raise DeviceError(
-            f"{role} ({resource})",
-            f"does not answer ({error}).",
-            "Check that it is switched on and its address is right.",
-        ) from None

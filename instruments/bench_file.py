@@ -120,6 +120,13 @@ class LaserTable(Table):
     wavelength: Annotated[Metre, Field(gt=0)] = 780e-9
 
 
+class InterlockTable(Table):
+    """Process that watches each run: how long a run may be silent, and how long it has to stop when asked to."""
+
+    silence: Seconds = 30.0
+    grace: Seconds = 10.0
+
+
 class BenchFile(Table):
     """One bench."""
 
@@ -127,6 +134,7 @@ class BenchFile(Table):
     description: str = ""
     visa_library: str = ""
     laser: LaserTable = LaserTable()
+    daq_server: str = ""  # "host:port" of NI's gRPC server; "" takes NI's driver on this computer
     lock_in: LockInTable
     sample_source: SampleSourceTable
     calibration_source: CalibrationSourceTable
@@ -137,6 +145,7 @@ class BenchFile(Table):
     analyser_plate: RotatorTable
     quarter_wave: QuarterWaveTable
     sum_detector: SumDetectorTable
+    interlock: InterlockTable = InterlockTable()
     simulation: SimulationTable | None = None
 
     @model_validator(mode="after")

@@ -31,10 +31,19 @@ class Clock(Protocol):
 
 
 class WallClock:
-    """Monotonic wall time, for real instruments and for `--realtime`."""
+    """Monotonic wall time, for real instruments and for `--realtime`.
+
+    Attributes
+    ----------
+    while_waiting
+        Called about twice a second by whoever waits, in the waiting thread; None for nothing.
+    """
+
+    _SLICE = 0.5  # s
 
     def __init__(self) -> None:
         self._start = time.monotonic()
+        self.while_waiting: Callable[[], None] | None = None
 
     def now(self) -> float:
         """Seconds since the bench was opened."""
@@ -42,8 +51,11 @@ class WallClock:
 
     def wait(self, seconds: float) -> None:
         """Sleep for `seconds`."""
-        if seconds > 0:
-            time.sleep(seconds)
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            time.sleep(min(left, self._SLICE))
+            if self.while_waiting is not None:
+                self.while_waiting()
 
     def mark(self, run: int, point: int, repeat: int) -> None:
         """Do nothing: real noise keeps no count."""

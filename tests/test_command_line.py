@@ -83,6 +83,7 @@ def test_wrong_sample_file_is_explained_in_one_line(
         (["analyze", "."], ["run-*.h5"]),
         (["analyze", ".", "--current-density", "5 mA"], ["--current-density", "'5 mA'"]),
         (["bench", "show", "nope"], ["'nope'", "simulated"]),
+        (["bench", "safe"], ["simulated", "must be one of real instruments"]),
         (["recover", "nowhere"], ["nowhere"]),
     ],
 )
@@ -107,7 +108,21 @@ def test_unknown_option_exits_with_two(capsys: pytest.CaptureFixture[str]) -> No
 
 
 @pytest.mark.parametrize(
-    "command", ["", "demo", "run", "analyze", "recover", "bench", "bench show", "bench check", "runs", "runs verify"]
+    "command",
+    [
+        "",
+        "demo",
+        "run",
+        "analyze",
+        "recover",
+        "bench",
+        "bench show",
+        "bench check",
+        "bench safe",
+        "bench serve",
+        "runs",
+        "runs verify",
+    ],
 )
 def test_every_command_has_help_with_an_example(capsys: pytest.CaptureFixture[str], command: str) -> None:
     with pytest.raises(SystemExit) as ended:

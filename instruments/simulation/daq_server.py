@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any
 
@@ -19,6 +20,7 @@ from instruments.simulation.daq_tasks import Channel, Driver, Task
 LATENCY = 0.5e-3  # s, nominal duration of one exchange with a card
 
 _SERVICE = messages.DESCRIPTOR.services_by_name["NiDAQmx"]
+_SESSIONS = "nidevice_grpc.SessionUtilities"
 _OPTIONS = [
     ("grpc.max_receive_message_length", -1),  # the 4 MB default ends at half a million samples
     ("grpc.max_send_message_length", -1),
@@ -51,6 +53,8 @@ class DaqServer:
         The cards that it offers.
     port
         TCP port; 0 takes a free one.
+    exchange
+        Held during each call; by default one lock of this server.
 
     Attributes
     ----------
@@ -60,8 +64,10 @@ class DaqServer:
         Calls and attributes that a client asked for and that are not simulated.
     """
 
-    def __init__(self, cards: Sequence[Card], *, port: int = 0) -> None:
-        self.driver = Driver(cards)
+    def __init__(
+        self, cards: Sequence[Card], *, port: int = 0, exchange: AbstractContextManager[object] | None = None
+    ) -> None:
+        self.driver = Driver(cards, exchange)
         self.refused: list[str] = []
         self._calls = _Calls(self.driver)
         self._workers = ThreadPoolExecutor(4, thread_name_prefix="simulated-daq")
@@ -69,7 +75,9 @@ class DaqServer:
         self._server = grpc.server(self._workers, options=_OPTIONS)
         handlers = {method.name: self._handler(method) for method in _SERVICE.methods}
         service = grpc.method_handlers_generic_handler(_SERVICE.full_name, handlers)
-        self._server.add_generic_rpc_handlers((service,))
+        reset = grpc.unary_unary_rpc_method_handler(self._reset)
+        sessions = grpc.method_handlers_generic_handler(_SESSIONS, {"ResetServer": reset})
+        self._server.add_generic_rpc_handlers((service, sessions))
         self.address = f"127.0.0.1:{self._server.add_insecure_port(f'127.0.0.1:{port}')}"
 
     def start(self) -> None:
@@ -103,6 +111,12 @@ class DaqServer:
         """Open a gRPC channel of which each call takes `latency` (s) of `clock`, in the thread that calls."""
         channel = grpc.insecure_channel(self.address, options=_OPTIONS)
         return grpc.intercept_channel(channel, _Latency(clock, latency))
+
+    def _reset(self, request: bytes, context: grpc.ServicerContext) -> bytes:
+        with self.driver.lock:
+            for name in list(self.driver.tasks):
+                self.driver.clear(name)
+        return b"\x08\x01"  # ResetServerResponse, is_server_reset true
 
     def _handler(self, method: Any) -> Any:
         """Answer one method of NI's service; a CardError goes out in the metadata `ni-error`."""

@@ -7,6 +7,7 @@ import math
 import re
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -87,11 +88,11 @@ class Driver:
 
     version = (24, 8, 0)
 
-    def __init__(self, cards: Sequence[Card]) -> None:
+    def __init__(self, cards: Sequence[Card], lock: AbstractContextManager[object] | None = None) -> None:
         self.cards = {card.name.lower(): card for card in cards}
         self.tasks: dict[str, Task] = {}
         self.fault: Fault | None = None
-        self.lock = threading.RLock()
+        self.lock = threading.RLock() if lock is None else lock
         self._reserved: dict[tuple[str, str], Task] = {}
         self._numbers = itertools.count()
 

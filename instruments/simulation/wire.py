@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 
 from nidaqmx import GrpcSessionOptions
 
@@ -39,7 +39,13 @@ class SimulatedWire:
         Simulated devices by resource name.
     """
 
-    def __init__(self, table: SimulationTable, sample: Sample, clock: VirtualClock) -> None:
+    def __init__(
+        self,
+        table: SimulationTable,
+        sample: Sample,
+        clock: VirtualClock,
+        exchange: AbstractContextManager[object] | None = None,
+    ) -> None:
         secrets = configuration.validate(TwinTable, table.twin, "[simulation.twin]")
         self.secrets = secrets.model_dump_json(indent=2)
         self.twin = Twin(secrets, sample, clock)
@@ -51,7 +57,7 @@ class SimulatedWire:
             self.visa_library = f"{name}@asot"
             self._resources.callback(close_resource_manager, name)
             cards = [Card(self.twin, card.terminals, name=device) for device, card in table.daq.items()]
-            self.daq_server = DaqServer(cards)
+            self.daq_server = DaqServer(cards, exchange=exchange)
             self.daq_server.start()
             self._resources.callback(self.daq_server.stop)
             channel = self.daq_server.channel(clock)

@@ -1,0 +1,247 @@
+"""A simulated bench on TCP ports: unmodified drivers over PyVISA-py, silent and late instruments, clean end."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import nidaqmx
+import pytest
+from nidaqmx import GrpcSessionOptions
+from numpy.testing import assert_allclose
+from pymeasure.instruments import Instrument
+from pymeasure.instruments.keithley import Keithley6221
+from pymeasure.instruments.newport import ESP300
+from pymeasure.instruments.srs import SR830
+from pyvisa.constants import StatusCode
+
+from acquisition import State, run
+from analysis.errors import InputError
+from instruments import Bench, daq_channel, open_bench
+from instruments.bench import read_bench
+from instruments.clock import VirtualClock
+from instruments.daq import AnalogInput
+from instruments.errors import DeviceError
+from instruments.simulation.scpi import Device, command
+from instruments.simulation.server import BenchServer, client_file, toml_text
+from instruments.simulation.visa_backend import AsotVisaLibrary, close_resource_manager, open_resource_manager
+from instruments.visa import NamedAdapter
+from procedures import FieldSweep
+
+LOCK_IN, SOURCE, STAGE = "GPIB0::8::INSTR", "GPIB0::12::INSTR", "GPIB0::1::INSTR"
+FILES = read_bench(
+    "simulated",
+    "py32-fused-silica",
+    {"bench.magnet.lag": "1 ms", "twin.magnet_lag": "1 ms", "bench.analyser_plate.zero": "-22.5 deg"},
+)
+
+
+@pytest.fixture
+def server() -> Iterator[BenchServer]:
+    with BenchServer(FILES.bench, FILES.sample) as opened:
+        yield opened
+    assert [text for device in opened.wire.devices.values() for text in device.refused] == []
+    assert opened.wire.daq_server.refused == []
+    assert opened.wire.daq_server.open_tasks() == []
+    ports = [int(address.split("::")[2]) for address in opened.resources.values()]
+    for port in (*ports, int(opened.daq_server.rpartition(":")[2])):
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+@pytest.fixture
+def driver(server: BenchServer) -> Iterator[Callable[..., Any]]:
+    """Open an unmodified driver as any other program would."""
+    opened: list[Instrument] = []
+
+    def make(kind: Callable[..., Instrument], resource: str, **settings: Any) -> Instrument:
+        ends = {"read_termination": "\n", "write_termination": "\n"}
+        opened.append(kind(server.resources[resource], visa_library="@py", **ends, **settings))
+        return opened[-1]
+
+    yield make
+    for instrument in opened:
+        instrument.adapter.close()
+
+
+@pytest.fixture
+def client(server: BenchServer, tmp_path: Path) -> Iterator[Bench]:
+    path = tmp_path / "served.toml"
+    path.write_text(client_file(FILES.document, server), encoding="utf-8")
+    with open_bench(path) as bench:
+        yield bench
+        server.lateness.clear()
+
+
+def test_unmodified_drivers_reach_the_served_devices(server: BenchServer, driver: Callable[..., Any]) -> None:
+    lock_in, source = driver(SR830, LOCK_IN), driver(Keithley6221, SOURCE)
+    with pytest.warns(FutureWarning, match="SCPI"):
+        stage = driver(ESP300, STAGE)
+    lock_in.sine_voltage = 0.5
+    lock_in.time_constant = 0.01
+    assert (lock_in.id[:24], lock_in.sine_voltage, lock_in.time_constant) == ("Stanford_Research_System", 0.5, 0.01)
+    assert len(lock_in.xy) == 2
+    source.waveform_frequency, source.waveform_amplitude = 20150, 0.04
+    source.waveform_arm()
+    source.waveform_start()
+    drive = server.wire.twin.sample_drive
+    assert (source.waveform_frequency, drive.amplitude, drive.running) == (20150, 0.04, True)
+    stage.x.enable()
+    stage.x.position = 0.1
+    stage.x.wait_for_stop()
+    assert (stage.x.position, stage.error) == (0.1, 0)
+
+
+def test_time_of_a_served_bench_is_real(server: BenchServer, driver: Callable[..., Any]) -> None:
+    with pytest.warns(FutureWarning, match="SCPI"):
+        stage = driver(ESP300, STAGE)
+    stage.x.enable()
+    stage.x.position = 100  # at 10 mm/s
+    assert not int(float(stage.x.ask("MD?")))
+    with server.exchange as clock:
+        before = clock.now()
+    threading.Event().wait(0.2)
+    with server.exchange as clock:
+        assert clock.now() - before >= 0.2
+    assert stage.x.position > 0.2 * 10 * 0.9
+
+
+def test_unmodified_nidaqmx_reaches_the_served_card(server: BenchServer) -> None:
+    channel = daq_channel.open_channel(server.daq_server)
+    output, hall = (nidaqmx.Task(grpc_options=GrpcSessionOptions(channel, "")) for _ in range(2))
+    output.ao_channels.add_ao_voltage_chan("Dev1/ao0")
+    hall.ai_channels.add_ai_voltage_chan("Dev1/ai0")
+    output.write(2.0, auto_start=True)
+    threading.Event().wait(0.05)
+    assert_allclose(hall.read(), 0.04 * 45, rtol=0.05)
+    output.close()
+    hall.close()
+    channel.close()
+
+
+def test_run_on_a_served_bench_stores_what_a_real_one_would(client: Bench, tmp_path: Path) -> None:
+    result = run(sweep(), client, tmp_path, name="field-sweep")
+    assert (result.state, result.points, result.unsafe) == (State.FINISHED, 6, [])
+
+
+def sweep() -> FieldSweep:
+    table = {"time_constant": "10 ms", "largest_field": "20 mT", "polarizations": ["0 deg"], "steps": 3}
+    return FieldSweep.from_table(table, "test")  # type: ignore[return-value]
+
+
+def test_instrument_that_falls_silent_ends_the_run_failed_named_and_the_rest_safe(
+    server: BenchServer, client: Bench, tmp_path: Path
+) -> None:
+    def silence(index: int, total: int, reading: object) -> None:
+        server.lateness[LOCK_IN] = float("inf")
+
+    result = run(sweep(), client, tmp_path, name="field-sweep", on_point=silence)
+    assert result.state is State.FAILED and 1 <= result.points < 6
+    assert f"DeviceError: lock_in ({server.resources[LOCK_IN]}): did not answer " in result.reason
+    assert "Check that it is switched on" in result.reason
+    twin = server.wire.twin
+    assert not twin.sample_drive.running and not any(twin._lines[line] for line in ("relay_sample", "relay_coil"))
+    with server.exchange as clock:
+        assert abs(twin.field(clock.now())) < 1e-3
+
+
+def test_late_reply_over_a_socket_answers_no_later_question(server: BenchServer) -> None:
+    adapter = NamedAdapter(server.resources[SOURCE], "@py", ["sample_source"], timeout=100)
+    try:
+        server.lateness[SOURCE] = 0.3
+        adapter.write("SOUR:WAVE:FREQ?")
+        with pytest.raises(
+            DeviceError, match=r"sample_source \(TCPIP0.*did not answer 'SOUR:WAVE:FREQ\?' within 0\.\d s"
+        ):
+            adapter.read()
+        server.lateness.clear()
+        threading.Event().wait(0.4)  # the late reply is sent now
+        adapter.connection.timeout = 2000
+        adapter.write("*IDN?")
+        assert adapter.read().startswith("KEITHLEY")
+    finally:
+        adapter.close()
+
+
+class Talker(Device):
+    """Answers what it is asked."""
+
+    @command(r"SAY (\w+|\x07)\?")
+    def _say(self, word: str) -> str:
+        return word
+
+
+clear = AsotVisaLibrary.clear
+
+
+def late(library: AsotVisaLibrary, session: Any, count: int) -> tuple[bytes, StatusCode]:
+    return b"", library.handle_return_value(session, StatusCode.error_timeout)
+
+
+@pytest.mark.parametrize("resource", ["GPIB0::5::INSTR", "ASRL5::INSTR"])
+def test_late_reply_on_a_bus_or_serial_line_answers_no_later_question(
+    resource: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_resource_manager("late", {resource: Talker()}, VirtualClock())
+    cleared: list[Any] = []
+    monkeypatch.setattr(AsotVisaLibrary, "clear", lambda *call: cleared.append(call) or clear(*call))
+    try:
+        adapter = NamedAdapter(resource, "late@asot", [], read_termination="\n", write_termination="\n")
+        adapter.write("SAY old?")
+        with monkeypatch.context() as patch:
+            patch.setattr(AsotVisaLibrary, "read", late)
+            with pytest.raises(DeviceError, match="did not answer 'SAY old"):
+                adapter.read()
+        adapter.write("SAY new?")
+        assert adapter.read() == "new" and len(cleared) == 1
+        adapter.write("SAY \x07?")
+        with pytest.raises(DeviceError, match=r"received '\\x07'"):
+            adapter.read()
+    finally:
+        close_resource_manager("late")
+
+
+def test_socket_sends_at_once_and_a_refused_connection_names_the_instrument() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        resource = f"TCPIP0::127.0.0.1::{listener.getsockname()[1]}::SOCKET"
+        adapter = NamedAdapter(resource, "@py", ["lock_in"])
+        interface = adapter.connection.visalib.sessions[adapter.connection.session].interface
+        assert interface.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
+        adapter.close()
+    with pytest.raises(DeviceError, match=r"lock_in \(TCPIP0::127\.0\.0\.1"):
+        NamedAdapter(resource, "@py", ["lock_in"]).write("*IDN?")
+
+
+def test_card_that_does_not_answer_is_named_and_waits_for_no_one(
+    server: BenchServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(daq_channel, "PATIENCE", 0.2)
+    channel = daq_channel.open_channel(server.daq_server)
+    hall = AnalogInput("Dev1/ai0", name="Hall probe", grpc_options=GrpcSessionOptions(channel, ""))
+    try:
+        monkeypatch.setattr(daq_channel, "PATIENCE", -9.5)  # a read may itself wait for 10 s
+        with server.exchange, pytest.raises(DeviceError, match=r"Dev1/ai0 \(Hall probe\): cannot be read.*DEADLINE"):
+            hall.read()
+    finally:
+        monkeypatch.undo()
+        hall.close()
+        channel.close()
+
+
+def test_bench_file_for_clients_is_read_back_as_it_was_served(server: BenchServer) -> None:
+    document = tomllib.loads(client_file(FILES.document, server))
+    assert "simulation" not in document and document["daq_server"] == server.daq_server
+    assert document["lock_in"] == {"driver": "SR830", "resource": server.resources[LOCK_IN]}
+    assert document["magnet"] == FILES.document["magnet"]
+    table = {"a b": 'x"\\\n', "n": [1, 2.5e-9, True], "t": {"u": {"v": "µ"}, "w": False}}
+    assert tomllib.loads(toml_text(table)) == table
+
+
+def test_bench_of_real_instruments_is_not_served(server: BenchServer) -> None:
+    document = tomllib.loads(client_file(FILES.document, server))
+    with pytest.raises(InputError, match="must be a simulated one"):
+        BenchServer(FILES.bench.model_validate(document), FILES.sample)
