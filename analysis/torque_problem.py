@@ -1,0 +1,355 @@
+"""The fit itself: surface torques and nuisances that explain complex Kerr angles, for series and samples alike."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from analysis.errors import InputError
+from analysis.least_squares import Parameter, fit_linear, fit_nonlinear
+from analysis.micromagnetics import tilt_modes
+from analysis.optics import tilt_response
+from analysis.response_slopes import responses_with_slopes
+from analysis.result import Estimate
+from analysis.stack import ComplexArray, FloatArray, Side, Stack
+from analysis.stack_batch import Batch, stack_numbers, with_numbers
+from analysis.systematics import changed, input_slopes
+from analysis.torque_fit import (
+    DETECTION_INPUTS,
+    LARGEST_INFLATION,
+    TORQUE_NAMES,
+    Angles,
+    Nuisance,
+    TorqueFit,
+    TorqueModel,
+)
+
+_PICKUPS = ("pickup_rotation", "pickup_ellipticity")
+_UNIT_PUSHES = np.eye(3)[:, :, np.newaxis]
+
+
+@dataclass(frozen=True)
+class _Solution:
+    values: FloatArray
+    covariance: FloatArray
+    chi2: float
+    dof: int
+    scatter_dof: float
+    at_bounds: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TorqueProblem:
+    """Torques and nuisances that explain complex Kerr angles, at points that may differ in stack and field.
+
+    Attributes
+    ----------
+    batches
+        Stacks of the points.
+    reference_thickness
+        Thickness (m) of the films of each batch with which current densities were computed.
+    field : (points,)
+        In-plane field (T).
+    asot
+        Angles under current.
+    reference : (rows,), optional
+        Calibration angle (rad) to which each of `asot` enters as a ratio.
+    calibration
+        Angles under the calibration field to be fitted jointly; may be empty.
+    calibration_field
+        (T)
+    pickup_signs
+        Complex calibration angle per unit of pick-up in rotation and in ellipticity.
+    kind
+        "antisymmetric" or "free".
+    known_scale
+        Whether the weights of the angles are those of their standard deviations.
+    nuisances
+        What is fitted beside the torques.
+    side, wavelength
+        Where the light comes from, and its vacuum wavelength (m).
+    """
+
+    batches: tuple[Batch, ...]
+    reference_thickness: tuple[FloatArray, ...]
+    field: FloatArray
+    asot: Angles
+    reference: ComplexArray | None
+    calibration: Angles
+    calibration_field: float
+    pickup_signs: tuple[complex, complex]
+    kind: TorqueModel
+    known_scale: bool
+    nuisances: tuple[Nuisance, ...]
+    side: Side
+    wavelength: float
+
+    def __post_init__(self) -> None:
+        names = [nuisance.name for nuisance in self.nuisances]
+        if len(set(names)) < len(names):
+            raise InputError(f"nuisances must have different names; received {', '.join(names)}. Give each one once.")
+        lone = [name for name in names if name in DETECTION_INPUTS and not self.calibrated]
+        if lone:
+            raise InputError(f"nuisances must not hold {', '.join(lone)} without a calibration. Give its angles.")
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether a calibration enters, as a ratio or jointly."""
+        return self.reference is not None or self.calibration.values.size > 0
+
+    @property
+    def torque_names(self) -> tuple[str, ...]:
+        """Names of the torques: the antisymmetric one (bottom - top)/2, and the sum where both are free."""
+        return TORQUE_NAMES[: 1 if self.kind == "antisymmetric" else 2]
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of all that is fitted, in order."""
+        return (*self.torque_names, *(nuisance.name for nuisance in self.nuisances))
+
+    def moved(self, name: str, step: float) -> TorqueProblem:
+        """Return the same problem with one model input, or one of `DETECTION_INPUTS`, changed."""
+        if name == "calibration_field":
+            return replace(self, calibration_field=self.calibration_field + step)
+        if name in _PICKUPS:
+            pickup = step * self.pickup_signs[_PICKUPS.index(name)]
+            return replace(
+                self,
+                reference=None if self.reference is None else self.reference - pickup,
+                calibration=replace(self.calibration, values=self.calibration.values - pickup),
+            )
+        moved = (replace(batch, stack=changed(batch.stack, name, step, self.wavelength)) for batch in self.batches)
+        return replace(self, batches=tuple(moved))
+
+    def responses(self, shifts: FloatArray) -> ComplexArray:
+        """Kerr angle per unit push (3, points), nuisances moved by `shifts`."""
+        answer = np.zeros((3, len(self.field)), dtype=complex)
+        pushes = _UNIT_PUSHES[:, : 3 if self.calibrated else 2]  # the last one costs time
+        for (batch, slopes), reference in zip(self._slopes, self.reference_thickness, strict=True):
+            stack = self._shifted(batch, slopes, shifts)
+            tilt = tilt_modes(stack.film, self.field[batch.positions], *pushes)
+            angles = tilt_response(stack, tilt, self.wavelength, self.side)
+            angles[:2] *= reference / np.asarray(stack.film.thickness)
+            answer[: len(angles), batch.positions] = angles
+        return answer
+
+    def predict(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Weighted model (data,) and its exact Jacobian (data, parameters) at torques and nuisances `values`.
+
+        Not finite where the model does not apply, so that a search turns back.
+        """
+        torques, shifts = self._split(values)
+        angles = np.empty((3, len(self.field)), dtype=complex)
+        slopes = np.empty((len(shifts), 3, len(self.field)), dtype=complex)
+        try:
+            for (batch, inputs), reference in zip(self._slopes, self.reference_thickness, strict=True):
+                stack, field = self._shifted(batch, inputs, shifts), self.field[batch.positions]
+                tilt_modes(stack.film, field)  # raises where the film is not stable
+                angles[:, batch.positions], slopes[:, :, batch.positions] = responses_with_slopes(
+                    stack, field, self.wavelength, self.side, inputs, reference
+                )
+        except InputError:
+            nowhere = np.full(len(self._data), np.nan)
+            return nowhere, np.full((len(nowhere), len(values)), np.nan)
+        columns = self._torque_columns(angles, shifts)
+        asot, calibration = torques @ columns, self._calibration_model(angles, shifts)
+        jacobian = [self._weighted(column, np.zeros_like(calibration)) for column in columns]
+        for nuisance, slope in zip(self.nuisances, slopes, strict=True):
+            jacobian.append(self._weighted(*self._derivative(nuisance.name, angles, slope, torques, shifts)))
+        return self._weighted(asot, calibration), np.stack(jacobian, axis=-1)
+
+    def log_probability(self, values: npt.ArrayLike) -> float:
+        """Logarithm of the posterior density of torques and nuisances `values`, up to a constant.
+
+        Normal likelihood times the priors. Where the scale of the noise is not known it has the prior 1/scale and is
+        integrated out: the likelihood goes as (sum of squares)^(-data/2), whose marginals are Student's t.
+        """
+        torques, shifts = self._split(np.asarray(values, dtype=float))
+        if any(not n.lower <= shift <= n.upper for n, shift in zip(self.nuisances, shifts, strict=True)):
+            return -math.inf
+        try:
+            angles = self.responses(shifts)
+        except InputError:
+            return -math.inf
+        model = self._weighted(torques @ self._torque_columns(angles, shifts), self._calibration_model(angles, shifts))
+        squares = float(np.sum((self._data - model) ** 2))
+        prior = sum((shift / n.std) ** 2 for n, shift in zip(self.nuisances, shifts, strict=True))
+        likelihood = -squares / 2 if self.known_scale else -len(model) / 2 * math.log(squares)
+        return float(likelihood - prior / 2)
+
+    def fit(self) -> TorqueFit:
+        """Solve: the torques in closed form, then with nuisances by nonlinear least squares from there.
+
+        Raises
+        ------
+        IdentifiabilityError
+            Where the data cannot tell torques and free nuisances apart.
+        AnalysisError
+            Where there are too few data, or the search does not converge.
+        """
+        nothing = np.zeros(len(self.nuisances))
+        angles = self.responses(nothing)
+        calibration = self._calibration_model(angles, nothing)
+        design = np.stack(
+            [self._weighted(column, np.zeros_like(calibration)) for column in self._torque_columns(angles, nothing)],
+            axis=-1,
+        )
+        offset = self._weighted(np.zeros_like(self.asot.values), calibration)
+        std = np.ones(len(offset)) if self.known_scale else None
+        linear = fit_linear(design, self._data - offset, std, self.torque_names, LARGEST_INFLATION)
+        if not self.nuisances:
+            dof = linear.dof
+            imaginary = self._imaginary(design, linear.residuals, std, dof, angles, nothing)
+            fit = _Solution(linear.values, linear.covariance, linear.chi2 if self.known_scale else dof, dof, dof, ())
+            return self._result(fit, angles, imaginary)
+
+        memory: dict[bytes, tuple[FloatArray, FloatArray]] = {}
+
+        def model(values: FloatArray) -> tuple[FloatArray, FloatArray]:
+            key = values.tobytes()
+            if key not in memory:
+                memory.clear()
+                memory[key] = self.predict(values)
+            return memory[key]
+
+        parameters = [Parameter(name, value) for name, value in zip(self.torque_names, linear.values, strict=True)]
+        parameters += [Parameter(n.name, 0.0, 0.0, n.std, n.lower, n.upper) for n in self.nuisances]
+        found = fit_nonlinear(model, self._data, parameters, self.known_scale, LARGEST_INFLATION)
+        shifts = self._split(found.values)[1]
+        angles = self.responses(shifts)
+        priors = np.diag([1 / parameter.prior_std for parameter in parameters])
+        imaginary = self._imaginary(
+            np.vstack([model(found.values)[1] / found.scatter, priors]),
+            np.concatenate([found.residuals / found.scatter, -priors @ found.values]),
+            np.ones(len(self._data) + len(parameters)),
+            found.scatter_dof,
+            angles,
+            shifts,
+            found.scatter,
+        )
+        fit = _Solution(found.values, found.covariance, found.chi2, found.dof, found.scatter_dof, found.at_bounds)
+        return self._result(fit, angles, imaginary)
+
+    @cached_property
+    def _slopes(self) -> list[tuple[Batch, list[dict[str, npt.NDArray[Any]]]]]:
+        """For each batch the derivatives of its numbers with respect to each nuisance."""
+        return [
+            (
+                batch,
+                [
+                    {} if nuisance.name in DETECTION_INPUTS else input_slopes(batch.stack, nuisance.name)
+                    for nuisance in self.nuisances
+                ],
+            )
+            for batch in self.batches
+        ]
+
+    @cached_property
+    def _data(self) -> FloatArray:
+        return self._weighted(self.asot.values, self.calibration.values)
+
+    def _weighted(self, asot: ComplexArray, calibration: ComplexArray) -> FloatArray:
+        """Weighted data (data,) from complex rows under current and under calibration."""
+        return np.concatenate([self.asot.weighted(asot), self.calibration.weighted(calibration)])
+
+    def _split(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
+        count = len(self.torque_names)
+        return values[:count], values[count:]
+
+    def _shifted(self, batch: Batch, slopes: Sequence[Mapping[str, npt.NDArray[Any]]], shifts: FloatArray) -> Stack:
+        moved: dict[str, Any] = {}
+        for shift, inputs in zip(shifts, slopes, strict=True):
+            for number, slope in inputs.items() if shift else ():
+                moved[number] = moved.get(number, 0.0) + shift * slope
+        if not moved:
+            return batch.stack
+        numbers = stack_numbers(batch.stack, self.wavelength)
+        return with_numbers(batch.stack, {number: numbers[number] + change for number, change in moved.items()})
+
+    def _detection(self, shifts: FloatArray) -> tuple[float, complex]:
+        """Calibration field (T) and complex pick-up (rad)."""
+        by_name = {nuisance.name: shift for nuisance, shift in zip(self.nuisances, shifts, strict=True)}
+        pickup = sum(sign * by_name.get(name, 0.0) for name, sign in zip(_PICKUPS, self.pickup_signs, strict=True))
+        return self.calibration_field + by_name.get("calibration_field", 0.0), complex(pickup)
+
+    def _torque_columns(self, angles: ComplexArray, shifts: FloatArray) -> ComplexArray:
+        """Complex angle (torques, rows) per unit of each torque; in a ratio, by way of the calibration measured."""
+        return self._torque_responses(angles) * self._ratio(angles, shifts)
+
+    def _torque_responses(self, angles: ComplexArray) -> ComplexArray:
+        top, bottom = angles[:2, self.asot.points]
+        return np.stack([bottom - top, (top + bottom) / 2][: len(self.torque_names)])
+
+    def _ratio(self, angles: ComplexArray, shifts: FloatArray) -> ComplexArray | float:
+        """Calibration as measured over calibration as modelled (rows,), where the ratio is used."""
+        if self.reference is None:
+            return 1.0
+        field, pickup = self._detection(shifts)
+        return np.asarray((self.reference - pickup) / (field * angles[2, self.asot.points]))
+
+    def _calibration_model(self, angles: ComplexArray, shifts: FloatArray) -> ComplexArray:
+        field, pickup = self._detection(shifts)
+        return np.asarray(field * angles[2, self.calibration.points] + pickup)
+
+    def _derivative(
+        self, name: str, angles: ComplexArray, slope: ComplexArray, torques: FloatArray, shifts: FloatArray
+    ) -> tuple[ComplexArray, ComplexArray]:
+        """Derivatives of the complex rows by one nuisance, `slope` (3, points) that of the responses."""
+        field, pickup = self._detection(shifts)
+        by_field = float(name == "calibration_field")
+        by_pickup = dict(zip(_PICKUPS, self.pickup_signs, strict=True)).get(name, 0.0)
+        asot = torques @ self._torque_responses(slope) * self._ratio(angles, shifts)
+        if self.reference is not None:
+            rows = self.asot.points
+            relative = slope[2, rows] / angles[2, rows] + by_field / field + by_pickup / (self.reference - pickup)
+            asot = asot - torques @ self._torque_columns(angles, shifts) * relative
+        points = self.calibration.points
+        return asot, np.asarray(field * slope[2, points] + by_field * angles[2, points] + by_pickup)
+
+    def _imaginary(
+        self,
+        design: FloatArray,
+        residuals: FloatArray,
+        std: FloatArray | None,
+        dof: float,
+        angles: ComplexArray,
+        shifts: FloatArray,
+        scatter: float = 1.0,
+    ) -> Estimate | None:
+        """Imaginary part of the antisymmetric torque, had it been free at the solution."""
+        if not self.calibrated or dof < (1 if self.known_scale else 2):
+            return None
+        calibration = self._calibration_model(angles, shifts)
+        column = self._weighted(1j * self._torque_columns(angles, shifts)[0], np.zeros_like(calibration)) / scatter
+        padded = np.concatenate([column, np.zeros(len(design) - len(column))])
+        names = (*self.parameters, "imaginary torque")
+        fit = fit_linear(np.column_stack([design, padded]), residuals, std, names)
+        return Estimate(
+            float(fit.values[-1]),
+            math.sqrt(fit.covariance[-1, -1]),
+            "J/m^2",
+            dof=None if self.known_scale else dof - 1,
+        )
+
+    def _result(self, fit: _Solution, angles: ComplexArray, imaginary: Estimate | None) -> TorqueFit:
+        torques, shifts = self._split(fit.values)
+        model = torques @ self._torque_columns(angles, shifts)
+        return TorqueFit(
+            names=self.parameters,
+            values=fit.values,
+            covariance=fit.covariance,
+            chi2=float(fit.chi2),
+            dof=fit.dof,
+            scatter_dof=None if self.known_scale else float(fit.scatter_dof),
+            residuals=self.asot.values - model,
+            model=model,
+            calibration_residuals=self.calibration.values - self._calibration_model(angles, shifts),
+            imaginary_torque=imaginary,
+            at_bounds=fit.at_bounds,
+        )
