@@ -154,8 +154,8 @@ def fit_thickness_series(
         return answer | ({} if sigma is None else {"torque_conductivity": bottom * sigma})
 
     inputs = {name: input for name, input in inputs.items() if name not in fitted}
-    size = np.count_nonzero(fit.residuals.real) + np.count_nonzero(fit.residuals.imag)
-    scatter = math.sqrt(float(np.sum(np.abs(fit.residuals) ** 2)) / max(size, 1))
+    parts = np.concatenate([fit.residuals.real, fit.residuals.imag])
+    scatter = math.sqrt(float(np.sum(parts**2)) / (sum(used) * len(stacks)))
     return torque_result(
         fit,
         current_density=current_density,

@@ -1,13 +1,13 @@
 """Kerr response of a film to torques and calibration field, with its exact derivatives by model input.
 
-The closed forms of `analysis.micromagnetics` and `analysis.optics` once more, in arithmetic that carries derivatives
-along (forward differentiation): no step size, no truncation.
+The closed forms of `analysis.micromagnetics` and `analysis.optics` once more, for arrays and for arrays that carry
+derivatives along (forward differentiation): no step size, no truncation, and what does not move costs nothing.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +42,9 @@ class Dual:
 
     __array_ufunc__ = None  # arrays leave arithmetic with a Dual to the Dual
 
+    def __getitem__(self, entry: int) -> Dual:
+        return Dual(self.value[entry], self.slope[:, entry])
+
     def __add__(self, other: Dual | Array | complex) -> Dual:
         if isinstance(other, Dual):
             return Dual(self.value + other.value, self.slope + other.slope)
@@ -65,59 +68,12 @@ class Dual:
 
     __rmul__ = __mul__
 
-    def inverse(self) -> Dual:
-        """1 / self."""
-        value = 1 / self.value
-        return Dual(value, -self.slope * value**2)
-
     def __truediv__(self, other: Dual | Array | complex) -> Dual:
-        return self * (other.inverse() if isinstance(other, Dual) else 1 / other)
+        return self * (1 / other)
 
     def __rtruediv__(self, other: Array | complex) -> Dual:
-        return self.inverse() * other
-
-    def at(self, number: int) -> Dual:
-        """Entry of the first axis of the values."""
-        return Dual(self.value[number], self.slope[:, number])
-
-    def exp(self) -> Dual:
-        """exp(self)."""
-        value = np.exp(self.value)
-        return Dual(value, self.slope * value)
-
-    def sqrt(self) -> Dual:
-        """Square root of self."""
-        value = np.sqrt(self.value)
-        return Dual(value, self.slope / (2 * value))
-
-
-_SERIES = [1 / (math.factorial(order) * (order + 2)) for order in range(14, -1, -1)]  # of gap^k / (k! (k + 2))
-
-
-def _stacked(parts: Sequence[Dual]) -> Dual:
-    """Stack Duals along a new first axis of their values, broadcast against each other."""
-    points = np.broadcast_shapes(*(part.value.shape for part in parts))
-    inputs = parts[0].slope.shape[0]
-    value = np.array([np.broadcast_to(part.value, points) for part in parts])
-    return Dual(value, np.stack([np.broadcast_to(part.slope, (inputs, *points)) for part in parts], axis=1))
-
-
-def overlap(first: Dual, second: Dual) -> Dual:
-    """Integral over t from 0 to 1 of exp(first t + second (1 - t)), real parts at most 0."""
-    value = exponential_difference(first.value, second.value)
-    weighted = _weighted_overlap(first.value, second.value, value)
-    return Dual(value, weighted * first.slope + (value - weighted) * second.slope)
-
-
-def _weighted_overlap(a: Array, b: Array, plain: Array) -> Array:
-    """Integral over t from 0 to 1 of t exp(a t + b (1 - t)), given that without the factor t."""
-    gap = a - b
-    close = np.abs(gap) < 0.5
-    safe = np.where(close, 1.0, gap)
-    series = np.zeros_like(gap)
-    for coefficient in _SERIES:
-        series = series * gap + coefficient
-    return np.where(close, np.exp(b) * series, (np.exp(a) - plain) / safe)
+        value = other / self.value
+        return Dual(value, -self.slope * (value / self.value))
 
 
 def responses_with_slopes(
@@ -134,7 +90,7 @@ def responses_with_slopes(
     ----------
     stack
         Stack whose numbers may carry the axis (points,), stable in the plane.
-    field : scalar or (points,)
+    field : (points,)
         In-plane field (T).
     wavelength, side
         As in `analysis.kerr_angle`.
@@ -151,73 +107,99 @@ def responses_with_slopes(
     derivatives : (inputs, 3, points)
     """
     numbers = stack_numbers(stack, wavelength)
-    none = np.zeros((len(slopes), 1))
 
-    def dual(name: str) -> Dual:
+    def number(name: str) -> Dual | Array:
         value = np.atleast_1d(numbers[name])
-        rates = [np.atleast_1d(slope[name]) if name in slope else None for slope in slopes]
-        if not any(rate is not None for rate in rates):
-            return Dual(value, none)
-        filled = [np.zeros(1) if rate is None else rate for rate in rates]
-        return Dual(value, np.stack(np.broadcast_arrays(*filled)))
+        rates = [slope.get(name) for slope in slopes]
+        if all(rate is None for rate in rates):
+            return value
+        filled = [np.zeros(1) if rate is None else np.atleast_1d(rate) for rate in rates]
+        return Dual(value, np.array(np.broadcast_arrays(*filled)))
 
-    thickness = dual("thickness")
-    light, rate = _squared_field(stack, wavelength, side, dual)
-    amplitudes, decay = _amplitudes(field, dual, np.asarray(reference_thickness, dtype=float) / thickness)
-    nothing = Dual(np.zeros(1), none)
-    absorbed, smoothed = rate * thickness, -decay * thickness
+    thickness = number("thickness")
+    light, rate = _squared_field(stack, wavelength, side, number)
+    amplitudes, decay = _amplitudes(field, number, np.asarray(reference_thickness, dtype=float) / thickness)
+    absorbed, smoothed, nothing = rate * thickness, -decay * thickness, np.zeros(1)
     ends = ((absorbed, nothing), (nothing, absorbed), (nothing, nothing))
     tilts = ((nothing, nothing), (smoothed, nothing), (nothing, smoothed))  # uniform, decaying from near and far face
     pairs = [(a + near, b + far) for near, far in tilts for a, b in ends]
     overlaps = overlap(_stacked([a for a, _ in pairs]), _stacked([b for _, b in pairs]))
     uniform, near, far = (
-        sum((c * overlaps.at(3 * number + term) for term, c in enumerate(light)), start=nothing) for number in range(3)
+        sum(weight * overlaps[3 * tilt + term] for term, weight in enumerate(light)) * thickness for tilt in range(3)
     )
     top, bottom = (near, far) if side == "top" else (far, near)
-    kerr = _stacked(
-        [(at_top * top + at_bottom * bottom + level * uniform) * thickness for level, at_top, at_bottom in amplitudes]
-    )
-    return kerr.value, kerr.slope
+    kerr = _stacked([at_top * top + at_bottom * bottom + level * uniform for level, at_top, at_bottom in amplitudes])
+    if isinstance(kerr, Dual):
+        return kerr.value, kerr.slope
+    return kerr, np.zeros((len(slopes), *kerr.shape), dtype=complex)
 
 
-def _amplitudes(field: npt.ArrayLike, dual: Any, drive: Dual) -> tuple[list[tuple[Dual, Dual, Dual]], Dual]:
+def overlap(first: Any, second: Any) -> Any:
+    """Integral over t from 0 to 1 of exp(first t + second (1 - t)), real parts at most 0."""
+    a, b = (x.value if isinstance(x, Dual) else x for x in (first, second))
+    value = exponential_difference(a, b)
+    if not isinstance(first, Dual) and not isinstance(second, Dual):
+        return value
+    weighted = _weighted_overlap(a, b, value)
+    from_first = weighted * first.slope if isinstance(first, Dual) else 0.0
+    from_second = (value - weighted) * second.slope if isinstance(second, Dual) else 0.0
+    return Dual(value, np.asarray(from_first + from_second))
+
+
+_SERIES = [1 / (math.factorial(order) * (order + 2)) for order in range(14, -1, -1)]  # of gap^k / (k! (k + 2))
+
+
+def _weighted_overlap(a: Array, b: Array, plain: Array) -> Array:
+    """Integral over t from 0 to 1 of t exp(a t + b (1 - t)), given that without the factor t."""
+    gap = np.asarray(a - b)
+    close = np.abs(gap) < 0.5
+    series = np.zeros_like(gap)
+    for coefficient in _SERIES:
+        series = series * np.where(close, gap, 0.0) + coefficient
+    return np.where(close, np.exp(b) * series, (np.exp(a) - plain) / np.where(close, 1.0, gap))
+
+
+def _amplitudes(
+    field: npt.ArrayLike, number: Callable[[str], Any], drive: Any
+) -> tuple[list[tuple[Any, Any, Any]], Any]:
     """Uniform part and amplitudes at top and bottom face of the tilt under each push; inverse exchange length."""
-    holding = dual("effective_field") + np.abs(np.asarray(field, dtype=float))
-    stiffness = dual("saturation_induction") * holding / VACUUM_PERMEABILITY
-    exchange = dual("exchange_stiffness")
-    decay = (stiffness / (2 * exchange)).sqrt()
+    holding = number("effective_field") + np.abs(np.asarray(field, dtype=float))
+    stiffness = number("saturation_induction") * holding / VACUUM_PERMEABILITY
+    exchange = number("exchange_stiffness")
+    decay = _sqrt(stiffness / (2 * exchange))
     wall = 2 * exchange * decay
-    across = (-decay * dual("thickness")).exp()
-    pull_top, pull_bottom = 2 * dual("anisotropy_top"), 2 * dual("anisotropy_bottom")
+    across = _exp(-decay * number("thickness"))
+    pull_top, pull_bottom = 2 * number("anisotropy_top"), 2 * number("anisotropy_bottom")
     own_top, cross_top = wall - pull_top, (wall + pull_top) * across
     own_bottom, cross_bottom = wall - pull_bottom, (wall + pull_bottom) * across
-    scale = drive / (own_top * own_bottom - cross_top * cross_bottom)
     level = 1 / holding
-    still = 0.0 * level
-    lever = level * scale / drive
+    by_torque = 1 / (own_top * own_bottom - cross_top * cross_bottom)
+    by_field, by_torque = by_torque * level, by_torque * drive
     return [
-        (still, own_bottom * scale, cross_bottom * scale),
-        (still, cross_top * scale, own_top * scale),
+        (0.0, own_bottom * by_torque, cross_bottom * by_torque),
+        (0.0, cross_top * by_torque, own_top * by_torque),
         (
             level,
-            lever * (own_bottom * pull_top + cross_top * pull_bottom),
-            lever * (own_top * pull_bottom + cross_bottom * pull_top),
+            (own_bottom * pull_top + cross_top * pull_bottom) * by_field,
+            (own_top * pull_bottom + cross_bottom * pull_top) * by_field,
         ),
     ], decay
 
 
-def _squared_field(stack: Stack, wavelength: float, side: Side, dual: Any) -> tuple[tuple[Dual, Dual, Dual], Dual]:
+def _squared_field(
+    stack: Stack, wavelength: float, side: Side, number: Callable[[str], Any]
+) -> tuple[tuple[Any, Any, Any], Any]:
     """Weights of exp(r s), exp(r (d - s)) and 1 in -k0 n^2 Q E(s)^2 / (2 n_inc r_0), and the rate r = 2i k0 n."""
     k0 = 2 * np.pi / wavelength
-    above = [f"above.{number}." for number in range(len(stack.above))][::-1]
-    below = [f"below.{number}." for number in range(len(stack.below))]
+    above = [f"above.{layer}." for layer in range(len(stack.above))][::-1]
+    below = [f"below.{layer}." for layer in range(len(stack.below))]
     outside, beyond, sign = "ambient", "substrate", 1.0
     layers = [*above, "", *below]
     if side == "bottom":
         layers, outside, beyond, sign = layers[::-1], "substrate", "ambient", -1.0
     position = layers.index("")
-    indices = [dual(outside), *(dual(layer + "index") for layer in layers), dual(beyond)]
-    passes = [(1j * k0 * dual(layer + "thickness") * n).exp() for layer, n in zip(layers, indices[1:-1], strict=True)]
+    indices = [number(outside), *(number(layer + "index") for layer in layers), number(beyond)]
+    passes = [_exp(1j * k0 * number(layer + "thickness") * n) for layer, n in zip(layers, indices[1:-1], strict=True)]
     reflections = [(indices[-2] - indices[-1]) / (indices[-2] + indices[-1])]
     for near, here, single in zip(indices[-3::-1], indices[-2:0:-1], reversed(passes), strict=True):
         fresnel = (near - here) / (near + here)
@@ -229,7 +211,30 @@ def _squared_field(stack: Stack, wavelength: float, side: Side, dual: Any) -> tu
         entering = amplitude * passes[j - 1] * (1 + reflections[j])
         amplitude = entering / (1 + reflections[j + 1] * passes[j] * passes[j])
     n, behind, through = indices[position + 1], reflections[position + 1], passes[position]
-    strength = (-sign * k0 / 2) * n * n * dual("voigt") / (indices[0] * reflections[0])
+    strength = (-sign * k0 / 2) * n * n * number("voigt") / (indices[0] * reflections[0])
     forward = strength * amplitude * amplitude
     back = behind * through * through
     return (forward, forward * back * behind, 2 * forward * back), 2j * k0 * n
+
+
+def _exp(x: Any) -> Any:
+    value = np.exp(x.value if isinstance(x, Dual) else x)
+    return Dual(value, x.slope * value) if isinstance(x, Dual) else value
+
+
+def _sqrt(x: Any) -> Any:
+    value = np.sqrt(x.value if isinstance(x, Dual) else x)
+    return Dual(value, x.slope / (2 * value)) if isinstance(x, Dual) else value
+
+
+def _stacked(parts: Sequence[Any]) -> Any:
+    """Numbers along a new first axis, broadcast against each other."""
+    values = np.array(np.broadcast_arrays(*(part.value if isinstance(part, Dual) else part for part in parts)))
+    duals = [part for part in parts if isinstance(part, Dual)]
+    if not duals:
+        return values
+    slope = np.zeros((len(duals[0].slope), *values.shape), dtype=values.dtype)
+    for entry, part in enumerate(parts):
+        if isinstance(part, Dual):
+            slope[:, entry] = part.slope
+    return Dual(values, slope)

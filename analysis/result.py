@@ -141,7 +141,8 @@ class TorqueResult:
     covariance : (parameters, parameters)
         From the noise of the data, and the priors of nuisances.
     chi2, dof
-        Of the fit, priors counted as data; where `std_source` is "residual scatter" chi2 is dof by construction.
+        Of the fit, priors counted as data. Where the scatter of a series set the scale chi2 is dof by construction;
+        that of a sample compares real and imaginary part of its torque.
     residuals : (data,)
         Complex angles, data less model (rad).
     model_angles : (data,)

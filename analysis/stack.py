@@ -21,7 +21,7 @@ Side = Literal["top", "bottom"]
 
 def require(name: str, value: npt.ArrayLike, must: str, allowed: npt.ArrayLike, remedy: str) -> None:
     """Raise `InputError` unless all of `value` is finite and `allowed` holds."""
-    if not (np.all(np.isfinite(np.asarray(value))) and np.all(allowed)):
+    if not (np.isfinite(value).all() and (allowed is True or np.all(allowed))):
         raise InputError(f"{name} must be {must}; received {value!r}. {remedy}")
 
 

@@ -75,11 +75,6 @@ class Angles:
     values: ComplexArray
     weights: FloatArray
 
-    def weighted(self, values: ComplexArray) -> FloatArray:
-        """Weighted parts (rows * parts,) of complex `values` (rows,)."""
-        parts = self.weights[..., 0] * values.real[:, np.newaxis] + self.weights[..., 1] * values.imag[:, np.newaxis]
-        return parts.ravel()
-
 
 def weights_from(covariance: FloatArray) -> FloatArray:
     """Weights (rows, 2, 2) for `Angles` from the covariance (rows, 2, 2) of real and imaginary part."""

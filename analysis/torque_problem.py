@@ -14,7 +14,6 @@ import numpy.typing as npt
 from analysis.errors import InputError
 from analysis.least_squares import Parameter, fit_linear, fit_nonlinear
 from analysis.micromagnetics import tilt_modes
-from analysis.optics import tilt_response
 from analysis.response_slopes import responses_with_slopes
 from analysis.result import Estimate
 from analysis.stack import ComplexArray, FloatArray, Side, Stack
@@ -31,17 +30,6 @@ from analysis.torque_fit import (
 )
 
 _PICKUPS = ("pickup_rotation", "pickup_ellipticity")
-_UNIT_PUSHES = np.eye(3)[:, :, np.newaxis]
-
-
-@dataclass(frozen=True)
-class _Solution:
-    values: FloatArray
-    covariance: FloatArray
-    chi2: float
-    dof: int
-    scatter_dof: float
-    at_bounds: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -128,16 +116,25 @@ class TorqueProblem:
         return replace(self, batches=tuple(moved))
 
     def responses(self, shifts: FloatArray) -> ComplexArray:
-        """Kerr angle per unit push (3, points), nuisances moved by `shifts`."""
-        answer = np.zeros((3, len(self.field)), dtype=complex)
-        pushes = _UNIT_PUSHES[:, : 3 if self.calibrated else 2]  # the last one costs time
-        for (batch, slopes), reference in zip(self._slopes, self.reference_thickness, strict=True):
-            stack = self._shifted(batch, slopes, shifts)
-            tilt = tilt_modes(stack.film, self.field[batch.positions], *pushes)
-            angles = tilt_response(stack, tilt, self.wavelength, self.side)
-            angles[:2] *= reference / np.asarray(stack.film.thickness)
-            answer[: len(angles), batch.positions] = angles
-        return answer
+        """Kerr angle per unit push (3, points), nuisances moved by `shifts`.
+
+        Raises
+        ------
+        InputError
+            Where that leaves the domain of the model: a film out of the plane, a negative thickness.
+        """
+        return self._responses(shifts, derivatives=False)[0]
+
+    def _responses(self, shifts: FloatArray, derivatives: bool) -> tuple[ComplexArray, ComplexArray]:
+        angles = np.empty((3, len(self.field)), dtype=complex)
+        slopes = np.empty((len(shifts) if derivatives else 0, 3, len(self.field)), dtype=complex)
+        for (batch, inputs), reference in zip(self._slopes, self.reference_thickness, strict=True):
+            stack, field = self._shifted(batch, inputs, shifts), self.field[batch.positions]
+            tilt_modes(stack.film, field)  # raises where the film is not stable
+            angles[:, batch.positions], slopes[:, :, batch.positions] = responses_with_slopes(
+                stack, field, self.wavelength, self.side, inputs if derivatives else (), reference
+            )
+        return angles, slopes
 
     def predict(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Weighted model (data,) and its exact Jacobian (data, parameters) at torques and nuisances `values`.
@@ -145,24 +142,17 @@ class TorqueProblem:
         Not finite where the model does not apply, so that a search turns back.
         """
         torques, shifts = self._split(values)
-        angles = np.empty((3, len(self.field)), dtype=complex)
-        slopes = np.empty((len(shifts), 3, len(self.field)), dtype=complex)
         try:
-            for (batch, inputs), reference in zip(self._slopes, self.reference_thickness, strict=True):
-                stack, field = self._shifted(batch, inputs, shifts), self.field[batch.positions]
-                tilt_modes(stack.film, field)  # raises where the film is not stable
-                angles[:, batch.positions], slopes[:, :, batch.positions] = responses_with_slopes(
-                    stack, field, self.wavelength, self.side, inputs, reference
-                )
+            angles, slopes = self._responses(shifts, derivatives=True)
         except InputError:
             nowhere = np.full(len(self._data), np.nan)
             return nowhere, np.full((len(nowhere), len(values)), np.nan)
-        columns = self._torque_columns(angles, shifts)
-        asot, calibration = torques @ columns, self._calibration_model(angles, shifts)
-        jacobian = [self._weighted(column, np.zeros_like(calibration)) for column in columns]
+        columns = self._columns(angles, shifts)
+        jacobian = [*columns]
         for nuisance, slope in zip(self.nuisances, slopes, strict=True):
-            jacobian.append(self._weighted(*self._derivative(nuisance.name, angles, slope, torques, shifts)))
-        return self._weighted(asot, calibration), np.stack(jacobian, axis=-1)
+            jacobian.append(self._derivative(nuisance.name, angles, slope, torques, shifts))
+        model = torques @ columns + self._calibration_rows(angles, shifts)
+        return self._weighted(model), np.stack([self._weighted(column) for column in jacobian], axis=-1)
 
     def log_probability(self, values: npt.ArrayLike) -> float:
         """Logarithm of the posterior density of torques and nuisances `values`, up to a constant.
@@ -177,10 +167,10 @@ class TorqueProblem:
             angles = self.responses(shifts)
         except InputError:
             return -math.inf
-        model = self._weighted(torques @ self._torque_columns(angles, shifts), self._calibration_model(angles, shifts))
-        squares = float(np.sum((self._data - model) ** 2))
+        model = torques @ self._columns(angles, shifts) + self._calibration_rows(angles, shifts)
+        squares = float(np.sum((self._data - self._weighted(model)) ** 2))
         prior = sum((shift / n.std) ** 2 for n, shift in zip(self.nuisances, shifts, strict=True))
-        likelihood = -squares / 2 if self.known_scale else -len(model) / 2 * math.log(squares)
+        likelihood = -squares / 2 if self.known_scale else -len(self._data) / 2 * math.log(squares)
         return float(likelihood - prior / 2)
 
     def fit(self) -> TorqueFit:
@@ -195,46 +185,50 @@ class TorqueProblem:
         """
         nothing = np.zeros(len(self.nuisances))
         angles = self.responses(nothing)
-        calibration = self._calibration_model(angles, nothing)
-        design = np.stack(
-            [self._weighted(column, np.zeros_like(calibration)) for column in self._torque_columns(angles, nothing)],
-            axis=-1,
+        columns, base = self._columns(angles, nothing), self._calibration_rows(angles, nothing)
+        design = np.stack([self._weighted(column) for column in columns], axis=-1)
+        std = np.ones(len(design)) if self.known_scale else None
+        linear = fit_linear(design, self._data - self._weighted(base), std, self.torque_names, LARGEST_INFLATION)
+        if self.nuisances:
+            return self._fit_with_nuisances(linear.values)
+        return self._result(
+            linear.values,
+            linear.covariance,
+            linear.chi2 if self.known_scale else linear.dof,
+            linear.dof,
+            linear.dof,
+            linear.values @ columns + base,
+            self._imaginary(columns[0], design, linear.residuals, std, linear.dof),
         )
-        offset = self._weighted(np.zeros_like(self.asot.values), calibration)
-        std = np.ones(len(offset)) if self.known_scale else None
-        linear = fit_linear(design, self._data - offset, std, self.torque_names, LARGEST_INFLATION)
-        if not self.nuisances:
-            dof = linear.dof
-            imaginary = self._imaginary(design, linear.residuals, std, dof, angles, nothing)
-            fit = _Solution(linear.values, linear.covariance, linear.chi2 if self.known_scale else dof, dof, dof, ())
-            return self._result(fit, angles, imaginary)
 
+    def _fit_with_nuisances(self, torques: FloatArray) -> TorqueFit:
         memory: dict[bytes, tuple[FloatArray, FloatArray]] = {}
 
         def model(values: FloatArray) -> tuple[FloatArray, FloatArray]:
             key = values.tobytes()
-            if key not in memory:
+            if key not in memory:  # the search asks for model and Jacobian one after the other
                 memory.clear()
                 memory[key] = self.predict(values)
             return memory[key]
 
-        parameters = [Parameter(name, value) for name, value in zip(self.torque_names, linear.values, strict=True)]
+        parameters = [Parameter(name, value) for name, value in zip(self.torque_names, torques, strict=True)]
         parameters += [Parameter(n.name, 0.0, 0.0, n.std, n.lower, n.upper) for n in self.nuisances]
-        found = fit_nonlinear(model, self._data, parameters, self.known_scale, LARGEST_INFLATION)
-        shifts = self._split(found.values)[1]
+        fit = fit_nonlinear(model, self._data, parameters, self.known_scale, LARGEST_INFLATION)
+        torques, shifts = self._split(fit.values)
         angles = self.responses(shifts)
+        columns = self._columns(angles, shifts)
         priors = np.diag([1 / parameter.prior_std for parameter in parameters])
         imaginary = self._imaginary(
-            np.vstack([model(found.values)[1] / found.scatter, priors]),
-            np.concatenate([found.residuals / found.scatter, -priors @ found.values]),
+            columns[0] / fit.scatter,
+            np.vstack([model(fit.values)[1] / fit.scatter, priors]),
+            np.concatenate([fit.residuals / fit.scatter, -priors @ fit.values]),
             np.ones(len(self._data) + len(parameters)),
-            found.scatter_dof,
-            angles,
-            shifts,
-            found.scatter,
+            fit.scatter_dof,
         )
-        fit = _Solution(found.values, found.covariance, found.chi2, found.dof, found.scatter_dof, found.at_bounds)
-        return self._result(fit, angles, imaginary)
+        rows = torques @ columns + self._calibration_rows(angles, shifts)
+        return self._result(
+            fit.values, fit.covariance, fit.chi2, fit.dof, fit.scatter_dof, rows, imaginary, fit.at_bounds
+        )
 
     @cached_property
     def _slopes(self) -> list[tuple[Batch, list[dict[str, npt.NDArray[Any]]]]]:
@@ -252,11 +246,18 @@ class TorqueProblem:
 
     @cached_property
     def _data(self) -> FloatArray:
-        return self._weighted(self.asot.values, self.calibration.values)
+        return self._weighted(np.concatenate([self.asot.values, self.calibration.values]))
 
-    def _weighted(self, asot: ComplexArray, calibration: ComplexArray) -> FloatArray:
-        """Weighted data (data,) from complex rows under current and under calibration."""
-        return np.concatenate([self.asot.weighted(asot), self.calibration.weighted(calibration)])
+    @cached_property
+    def _weights(self) -> FloatArray:
+        if not self.calibration.values.size:
+            return self.asot.weights
+        return np.concatenate([self.asot.weights, self.calibration.weights])
+
+    def _weighted(self, rows: ComplexArray) -> FloatArray:
+        """Weighted parts (data,) of complex rows, those under current first."""
+        parts = self._weights[..., 0] * rows.real[:, np.newaxis] + self._weights[..., 1] * rows.imag[:, np.newaxis]
+        return parts.ravel()
 
     def _split(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
         count = len(self.torque_names)
@@ -278,78 +279,84 @@ class TorqueProblem:
         pickup = sum(sign * by_name.get(name, 0.0) for name, sign in zip(_PICKUPS, self.pickup_signs, strict=True))
         return self.calibration_field + by_name.get("calibration_field", 0.0), complex(pickup)
 
-    def _torque_columns(self, angles: ComplexArray, shifts: FloatArray) -> ComplexArray:
-        """Complex angle (torques, rows) per unit of each torque; in a ratio, by way of the calibration measured."""
-        return self._torque_responses(angles) * self._ratio(angles, shifts)
+    def _columns(self, angles: ComplexArray, shifts: FloatArray) -> ComplexArray:
+        """Complex rows (torques, rows) per unit of each torque; in a ratio, by way of the calibration measured."""
+        columns = self._torque_responses(angles) * self._ratio(angles, shifts)
+        if not self.calibration.values.size:
+            return columns
+        return np.concatenate([columns, np.zeros((len(columns), len(self.calibration.values)))], axis=-1)
 
     def _torque_responses(self, angles: ComplexArray) -> ComplexArray:
-        top, bottom = angles[:2, self.asot.points]
-        return np.stack([bottom - top, (top + bottom) / 2][: len(self.torque_names)])
+        top, bottom = angles[0, self.asot.points], angles[1, self.asot.points]
+        return np.array([bottom - top, (top + bottom) / 2][: len(self.torque_names)])
 
     def _ratio(self, angles: ComplexArray, shifts: FloatArray) -> ComplexArray | float:
-        """Calibration as measured over calibration as modelled (rows,), where the ratio is used."""
+        """Calibration as measured over calibration as modelled (asot rows,), where the ratio is used."""
         if self.reference is None:
             return 1.0
         field, pickup = self._detection(shifts)
         return np.asarray((self.reference - pickup) / (field * angles[2, self.asot.points]))
 
-    def _calibration_model(self, angles: ComplexArray, shifts: FloatArray) -> ComplexArray:
-        field, pickup = self._detection(shifts)
-        return np.asarray(field * angles[2, self.calibration.points] + pickup)
+    def _calibration_rows(self, angles: ComplexArray, shifts: FloatArray) -> ComplexArray:
+        """Complex rows (rows,) that no torque changes."""
+        rows = np.zeros(len(self.asot.values) + len(self.calibration.values), dtype=complex)
+        if self.calibration.values.size:
+            field, pickup = self._detection(shifts)
+            rows[len(self.asot.values) :] = field * angles[2, self.calibration.points] + pickup
+        return rows
 
     def _derivative(
         self, name: str, angles: ComplexArray, slope: ComplexArray, torques: FloatArray, shifts: FloatArray
-    ) -> tuple[ComplexArray, ComplexArray]:
-        """Derivatives of the complex rows by one nuisance, `slope` (3, points) that of the responses."""
+    ) -> ComplexArray:
+        """Derivative of the complex rows by one nuisance, `slope` (3, points) that of the responses."""
         field, pickup = self._detection(shifts)
         by_field = float(name == "calibration_field")
         by_pickup = dict(zip(_PICKUPS, self.pickup_signs, strict=True)).get(name, 0.0)
-        asot = torques @ self._torque_responses(slope) * self._ratio(angles, shifts)
+        ratio = self._ratio(angles, shifts)
+        asot = torques @ self._torque_responses(slope) * ratio
         if self.reference is not None:
             rows = self.asot.points
             relative = slope[2, rows] / angles[2, rows] + by_field / field + by_pickup / (self.reference - pickup)
-            asot = asot - torques @ self._torque_columns(angles, shifts) * relative
+            asot = asot - torques @ self._torque_responses(angles) * ratio * relative
         points = self.calibration.points
-        return asot, np.asarray(field * slope[2, points] + by_field * angles[2, points] + by_pickup)
+        calibration = field * slope[2, points] + by_field * angles[2, points] + by_pickup
+        return np.concatenate([asot, calibration])
 
     def _imaginary(
-        self,
-        design: FloatArray,
-        residuals: FloatArray,
-        std: FloatArray | None,
-        dof: float,
-        angles: ComplexArray,
-        shifts: FloatArray,
-        scatter: float = 1.0,
+        self, column: ComplexArray, design: FloatArray, residuals: FloatArray, std: FloatArray | None, dof: float
     ) -> Estimate | None:
-        """Imaginary part of the antisymmetric torque, had it been free at the solution."""
+        """Imaginary part of the antisymmetric torque, had it been free at the solution; `column` its response."""
         if not self.calibrated or dof < (1 if self.known_scale else 2):
             return None
-        calibration = self._calibration_model(angles, shifts)
-        column = self._weighted(1j * self._torque_columns(angles, shifts)[0], np.zeros_like(calibration)) / scatter
-        padded = np.concatenate([column, np.zeros(len(design) - len(column))])
+        weighted = self._weighted(1j * column)
+        weighted = np.concatenate([weighted, np.zeros(len(design) - len(weighted))])
         names = (*self.parameters, "imaginary torque")
-        fit = fit_linear(np.column_stack([design, padded]), residuals, std, names)
-        return Estimate(
-            float(fit.values[-1]),
-            math.sqrt(fit.covariance[-1, -1]),
-            "J/m^2",
-            dof=None if self.known_scale else dof - 1,
-        )
+        fit = fit_linear(np.column_stack([design, weighted]), residuals, std, names)
+        scatter_dof = None if self.known_scale else dof - 1
+        return Estimate(float(fit.values[-1]), math.sqrt(fit.covariance[-1, -1]), "J/m^2", dof=scatter_dof)
 
-    def _result(self, fit: _Solution, angles: ComplexArray, imaginary: Estimate | None) -> TorqueFit:
-        torques, shifts = self._split(fit.values)
-        model = torques @ self._torque_columns(angles, shifts)
+    def _result(
+        self,
+        values: FloatArray,
+        covariance: FloatArray,
+        chi2: float,
+        dof: int,
+        scatter_dof: float,
+        rows: ComplexArray,
+        imaginary: Estimate | None,
+        at_bounds: tuple[str, ...] = (),
+    ) -> TorqueFit:
+        count = len(self.asot.values)
         return TorqueFit(
             names=self.parameters,
-            values=fit.values,
-            covariance=fit.covariance,
-            chi2=float(fit.chi2),
-            dof=fit.dof,
-            scatter_dof=None if self.known_scale else float(fit.scatter_dof),
-            residuals=self.asot.values - model,
-            model=model,
-            calibration_residuals=self.calibration.values - self._calibration_model(angles, shifts),
+            values=values,
+            covariance=covariance,
+            chi2=float(chi2),
+            dof=dof,
+            scatter_dof=None if self.known_scale else float(scatter_dof),
+            residuals=self.asot.values - rows[:count],
+            model=rows[:count],
+            calibration_residuals=self.calibration.values - rows[count:],
             imaginary_torque=imaginary,
-            at_bounds=fit.at_bounds,
+            at_bounds=at_bounds,
         )
