@@ -16,8 +16,8 @@ from acquisition.runner import State
 from analysis import configuration
 from analysis.errors import AnalysisError, AsotError
 from analysis.figures import demo_figure, save
-from analysis.fit_sample import fitted_loops
-from analysis.fit_series import fit_thickness_series
+from analysis.sample_fit import fitted_loops
+from analysis.series_fit import fit_thickness_series
 from analysis.result import Estimate, TorqueResult
 from analysis.run_analysis import SampleAnalysis, analyze
 from analysis.sample import Sample, series_of_thickness

@@ -11,17 +11,17 @@ from analysis.stack import Film, Layer, Stack
 from analysis.torque import spin_torque_efficiency, torque_conductivity
 
 if TYPE_CHECKING:
-    from analysis.fit_sample import fit_sample
-    from analysis.fit_series import Nuisance, fit_thickness_series
     from analysis.run_analysis import analyze
     from analysis.run_file import load_run
+    from analysis.sample_fit import fit_sample
+    from analysis.series_fit import Nuisance, fit_thickness_series
 
 # Imported at the first use: what stands on pydantic, SciPy or xarray would make `import analysis` slow.
 _ON_USE = {
-    "Nuisance": "analysis.fit_series",
+    "Nuisance": "analysis.series_fit",
     "analyze": "analysis.run_analysis",
-    "fit_sample": "analysis.fit_sample",
-    "fit_thickness_series": "analysis.fit_series",
+    "fit_sample": "analysis.sample_fit",
+    "fit_thickness_series": "analysis.series_fit",
     "load_run": "analysis.run_file",
 }
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.averaged_loops import AveragedLoop, SampleData
-from analysis.fit_sample import FittedLoop
 from analysis.loops import Channel
+from analysis.sample_fit import FittedLoop
 from analysis.stack import ComplexArray, FloatArray
 
 if TYPE_CHECKING:

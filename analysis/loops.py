@@ -160,12 +160,12 @@ def fit_amplitude(
     std = np.ones(2)
     for _ in range(2):
         weights = np.repeat(std, (len(theta), len(epsilon)))
-        fit = fit_linear(design, data, weights, names, _LARGEST_INFLATION)
+        fit = fit_linear(design, data, weights, names)
         pieces = (fit.residuals[: len(theta)], fit.residuals[len(theta) :])
         std = np.array([math.sqrt(np.sum(part**2) / (len(part) - 1)) for part in pieces])
         if not np.all(std > 0):  # noise-free data: any weights do
             std = np.full(2, max(float(np.max(std)), 1e-18))
-    fit = fit_linear(design, data, np.repeat(std, (len(theta), len(epsilon))), names, _LARGEST_INFLATION)
+    fit = fit_linear(design, data, np.repeat(std, (len(theta), len(epsilon))), names)
     return Amplitude(complex(*fit.values), fit.covariance, std, len(data) - 2)
 
 

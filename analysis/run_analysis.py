@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from analysis import configuration
 from analysis.averaged_loops import SampleData, sample_data
 from analysis.errors import AnalysisError, InputError
-from analysis.fit_sample import fit_sample
 from analysis.result import TorqueResult
 from analysis.run_file import load_run
 from analysis.sample import Sample
+from analysis.sample_fit import fit_sample
 
 if TYPE_CHECKING:
     import xarray

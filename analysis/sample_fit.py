@@ -21,6 +21,7 @@ from analysis.torque_fit import (
     NO_ANGLES,
     Angles,
     Nuisance,
+    TorqueFit,
     TorqueModel,
     product_matrices,
     torque_result,
@@ -122,8 +123,7 @@ def fit_sample(
     model = _Model(
         data, coercive_field, calibration_angle, calibration_field, torque, tuple(nuisances), side, wavelength
     )
-    asot = model.amplitude(stack, "sample", "odd", torque_top=-1.0, torque_bottom=1.0)
-    fit = replace(model.problem(stack).fit(), scatter_dof=float(asot.dof))
+    fit = model.fit(stack)
     thickness = float(np.asarray(stack.film.thickness))
     conductivity = None if stack.film.conductivity is None else float(np.asarray(stack.film.conductivity))
     run_density = data.current / (width * thickness)
@@ -142,7 +142,7 @@ def fit_sample(
             sigma = None if conductivity is None else conductivity + step
         elif name:
             film = changed(stack, name, step, wavelength)
-        bottom = float((moved.problem(film).fit() if name else fit).faces()[0][1])
+        bottom = float((moved.fit(film) if name else fit).faces()[0][1])
         # What the fit calls the torque belongs to the film as it is; the density I / (w d) moves with w and d.
         scale *= float(np.asarray(film.film.thickness)) / thickness
         answer = {"torque": scale * bottom, "efficiency": scale * bottom, "torque_at_fixed_current": bottom}
@@ -201,16 +201,24 @@ class _Model:
         fit = self.amplitude(stack, "coil", "even", calibration_field=self.calibration_field)
         return _scaled(fit, self._at_zero(stack, calibration_field=self.calibration_field))
 
-    def problem(self, stack: Stack) -> TorqueProblem:
-        """Fit of the torques at the current of the runs: a series of one film, at zero field."""
-        odd = self.amplitude(stack, "sample", "odd", torque_top=-1.0, torque_bottom=1.0)
-        angle, noise = _scaled(odd, self._at_zero(stack, torque_top=-1.0, torque_bottom=1.0))
+    def fit(self, stack: Stack) -> TorqueFit:
+        """Torques at the current of the runs."""
+        fit = self._fit(stack, -1.0, 1.0)
+        if self.kind == "free":  # once more with the field dependence of the torques found
+            top, bottom = fit.faces()[0] / np.max(np.abs(fit.faces()[0]))
+            fit = self._fit(stack, float(top), float(bottom))
+        return fit
+
+    def _fit(self, stack: Stack, top: float, bottom: float) -> TorqueFit:
+        """Fit of a series of one film at zero field, to which loops are extrapolated like those of these torques."""
+        odd = self.amplitude(stack, "sample", "odd", torque_top=top, torque_bottom=bottom)
+        angle, noise = _scaled(odd, self._at_zero(stack, torque_top=top, torque_bottom=bottom))
         reference, reference_noise = self.calibration(stack)
         ratio = product_matrices(np.array(angle / reference))
         covariance = noise + ratio @ reference_noise @ ratio.T
         loops = [self.data.loops.get(("coil", channel)) for channel in CHANNELS]
         signs = [1.0 if loop is None else loop.mean_sign for loop in loops]
-        return TorqueProblem(
+        problem = TorqueProblem(
             batches=tuple(batches([stack], self.wavelength)),
             reference_thickness=(np.asarray(stack.film.thickness, dtype=float),),
             field=np.zeros(1),
@@ -225,6 +233,7 @@ class _Model:
             side=self.side,
             wavelength=self.wavelength,
         )
+        return replace(problem.fit(), scatter_dof=float(odd.dof))
 
     def checks(self, stack: Stack) -> dict[str, Estimate]:
         """By-products that show whether the measurement was in order."""
