@@ -229,12 +229,12 @@ def _sqrt(x: Any) -> Any:
 
 def _stacked(parts: Sequence[Any]) -> Any:
     """Numbers along a new first axis, broadcast against each other."""
-    values = np.array(np.broadcast_arrays(*(part.value if isinstance(part, Dual) else part for part in parts)))
+    plain = [part.value if isinstance(part, Dual) else part for part in parts]
+    values = np.empty((len(parts), *np.broadcast_shapes(*{value.shape for value in plain})), dtype=complex)
     duals = [part for part in parts if isinstance(part, Dual)]
-    if not duals:
-        return values
-    slope = np.zeros((len(duals[0].slope), *values.shape), dtype=values.dtype)
-    for entry, part in enumerate(parts):
+    slope = np.zeros((len(duals[0].slope), *values.shape), dtype=complex) if duals else np.empty(0)
+    for entry, (part, value) in enumerate(zip(parts, plain, strict=True)):
+        values[entry] = value
         if isinstance(part, Dual):
             slope[:, entry] = part.slope
-    return Dual(values, slope)
+    return Dual(values, slope) if duals else values

@@ -32,6 +32,11 @@ from analysis.torque_fit import (
 _PICKUPS = ("pickup_rotation", "pickup_ellipticity")
 
 
+def _combined(torques: FloatArray, columns: ComplexArray) -> ComplexArray:
+    """Sum over torques (..., torques) times columns (torques, ..., rows)."""
+    return np.asarray(sum(torques[..., number, np.newaxis] * column for number, column in enumerate(columns)))
+
+
 @dataclass(frozen=True)
 class TorqueProblem:
     """Torques and nuisances that explain complex Kerr angles, at points that may differ in stack and field.
@@ -116,7 +121,7 @@ class TorqueProblem:
         return replace(self, batches=tuple(moved))
 
     def responses(self, shifts: FloatArray) -> ComplexArray:
-        """Kerr angle per unit push (3, points), nuisances moved by `shifts`.
+        """Kerr angle per unit push (3, ..., points), nuisances moved by `shifts` (..., nuisances).
 
         Raises
         ------
@@ -126,14 +131,17 @@ class TorqueProblem:
         return self._responses(shifts, derivatives=False)[0]
 
     def _responses(self, shifts: FloatArray, derivatives: bool) -> tuple[ComplexArray, ComplexArray]:
-        angles = np.empty((3, len(self.field)), dtype=complex)
-        slopes = np.empty((len(shifts) if derivatives else 0, 3, len(self.field)), dtype=complex)
+        angles = np.empty((3, *shifts.shape[:-1], len(self.field)), dtype=complex)
+        slopes = np.empty((shifts.shape[-1], *angles.shape) if derivatives else 0, dtype=complex)
         for (batch, inputs), reference in zip(self._slopes, self.reference_thickness, strict=True):
             stack, field = self._shifted(batch, inputs, shifts), self.field[batch.positions]
             tilt_modes(stack.film, field)  # raises where the film is not stable
-            angles[:, batch.positions], slopes[:, :, batch.positions] = responses_with_slopes(
+            values, rates = responses_with_slopes(
                 stack, field, self.wavelength, self.side, inputs if derivatives else (), reference
             )
+            angles[..., batch.positions] = values if values.ndim == angles.ndim else values[:, np.newaxis]
+            if derivatives:
+                slopes[..., batch.positions] = rates
         return angles, slopes
 
     def predict(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -151,27 +159,30 @@ class TorqueProblem:
         jacobian = [*columns]
         for nuisance, slope in zip(self.nuisances, slopes, strict=True):
             jacobian.append(self._derivative(nuisance.name, angles, slope, torques, shifts))
-        model = torques @ columns + self._calibration_rows(angles, shifts)
+        model = _combined(torques, columns) + self._calibration_rows(angles, shifts)
         return self._weighted(model), np.stack([self._weighted(column) for column in jacobian], axis=-1)
 
-    def log_probability(self, values: npt.ArrayLike) -> float:
-        """Logarithm of the posterior density of torques and nuisances `values`, up to a constant.
+    def log_probability(self, values: npt.ArrayLike) -> FloatArray:
+        """Logarithm (...) of the posterior density of torques and nuisances (..., parameters), up to a constant.
 
         Normal likelihood times the priors. Where the scale of the noise is not known it has the prior 1/scale and is
         integrated out: the likelihood goes as (sum of squares)^(-data/2), whose marginals are Student's t.
         """
-        torques, shifts = self._split(np.asarray(values, dtype=float))
-        if any(not n.lower <= shift <= n.upper for n, shift in zip(self.nuisances, shifts, strict=True)):
-            return -math.inf
+        values = np.asarray(values, dtype=float)
+        torques, shifts = self._split(values)
         try:
             angles = self.responses(shifts)
-        except InputError:
-            return -math.inf
-        model = torques @ self._columns(angles, shifts) + self._calibration_rows(angles, shifts)
-        squares = float(np.sum((self._data - self._weighted(model)) ** 2))
-        prior = sum((shift / n.std) ** 2 for n, shift in zip(self.nuisances, shifts, strict=True))
-        likelihood = -squares / 2 if self.known_scale else -len(self._data) / 2 * math.log(squares)
-        return float(likelihood - prior / 2)
+        except InputError:  # outside the model's domain, at least one of them
+            if values.ndim == 1:
+                return np.asarray(-math.inf)
+            return np.array([self.log_probability(row) for row in values])
+        model = _combined(torques, self._columns(angles, shifts)) + self._calibration_rows(angles, shifts)
+        squares = np.sum((self._data - self._weighted(model)) ** 2, axis=-1)
+        likelihood = -squares / 2 if self.known_scale else -len(self._data) / 2 * np.log(squares)
+        priors = np.sum((shifts / [nuisance.std for nuisance in self.nuisances]) ** 2, axis=-1)
+        lower, upper = ([getattr(nuisance, side) for nuisance in self.nuisances] for side in ("lower", "upper"))
+        inside = np.all((shifts >= lower) & (shifts <= upper), axis=-1)
+        return np.where(inside, likelihood - priors / 2, -math.inf)
 
     def fit(self) -> TorqueFit:
         """Solve: the torques in closed form, then with nuisances by nonlinear least squares from there.
@@ -197,7 +208,7 @@ class TorqueProblem:
             linear.chi2 if self.known_scale else linear.dof,
             linear.dof,
             linear.dof,
-            linear.values @ columns + base,
+            _combined(linear.values, columns) + base,
             self._imaginary(columns[0], design, linear.residuals, std, linear.dof),
         )
 
@@ -225,7 +236,7 @@ class TorqueProblem:
             np.ones(len(self._data) + len(parameters)),
             fit.scatter_dof,
         )
-        rows = torques @ columns + self._calibration_rows(angles, shifts)
+        rows = _combined(torques, columns) + self._calibration_rows(angles, shifts)
         return self._result(
             fit.values, fit.covariance, fit.chi2, fit.dof, fit.scatter_dof, rows, imaginary, fit.at_bounds
         )
@@ -255,39 +266,43 @@ class TorqueProblem:
         return np.concatenate([self.asot.weights, self.calibration.weights])
 
     def _weighted(self, rows: ComplexArray) -> FloatArray:
-        """Weighted parts (data,) of complex rows, those under current first."""
-        parts = self._weights[..., 0] * rows.real[:, np.newaxis] + self._weights[..., 1] * rows.imag[:, np.newaxis]
-        return parts.ravel()
+        """Weighted parts (..., data) of complex rows (..., rows), those under current first."""
+        parts = self._weights[..., 0] * rows.real[..., np.newaxis] + self._weights[..., 1] * rows.imag[..., np.newaxis]
+        return parts.reshape(*rows.shape[:-1], -1)
 
     def _split(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
         count = len(self.torque_names)
-        return values[:count], values[count:]
+        return values[..., :count], values[..., count:]
 
     def _shifted(self, batch: Batch, slopes: Sequence[Mapping[str, npt.NDArray[Any]]], shifts: FloatArray) -> Stack:
         moved: dict[str, Any] = {}
-        for shift, inputs in zip(shifts, slopes, strict=True):
-            for number, slope in inputs.items() if shift else ():
-                moved[number] = moved.get(number, 0.0) + shift * slope
+        for shift, inputs in zip(np.moveaxis(shifts, -1, 0), slopes, strict=True):
+            for number, slope in inputs.items() if np.any(shift) else ():
+                moved[number] = moved.get(number, 0.0) + shift[..., np.newaxis] * slope
         if not moved:
             return batch.stack
         numbers = stack_numbers(batch.stack, self.wavelength)
         return with_numbers(batch.stack, {number: numbers[number] + change for number, change in moved.items()})
 
-    def _detection(self, shifts: FloatArray) -> tuple[float, complex]:
-        """Calibration field (T) and complex pick-up (rad)."""
-        by_name = {nuisance.name: shift for nuisance, shift in zip(self.nuisances, shifts, strict=True)}
-        pickup = sum(sign * by_name.get(name, 0.0) for name, sign in zip(_PICKUPS, self.pickup_signs, strict=True))
-        return self.calibration_field + by_name.get("calibration_field", 0.0), complex(pickup)
+    def _detection(self, shifts: FloatArray) -> tuple[FloatArray, ComplexArray]:
+        """Calibration field (T) and complex pick-up (rad), (..., 1)."""
+        names = [nuisance.name for nuisance in self.nuisances]
+
+        def shift(name: str) -> FloatArray:
+            return shifts[..., names.index(name), np.newaxis] if name in names else np.zeros(1)
+
+        rotation, ellipticity = (sign * shift(name) for name, sign in zip(_PICKUPS, self.pickup_signs, strict=True))
+        return self.calibration_field + shift("calibration_field"), rotation + ellipticity
 
     def _columns(self, angles: ComplexArray, shifts: FloatArray) -> ComplexArray:
-        """Complex rows (torques, rows) per unit of each torque; in a ratio, by way of the calibration measured."""
+        """Complex rows (torques, ..., rows) per unit of each torque; in a ratio, by way of the calibration measured."""
         columns = self._torque_responses(angles) * self._ratio(angles, shifts)
         if not self.calibration.values.size:
             return columns
-        return np.concatenate([columns, np.zeros((len(columns), len(self.calibration.values)))], axis=-1)
+        return np.concatenate([columns, np.zeros((*columns.shape[:-1], len(self.calibration.values)))], axis=-1)
 
     def _torque_responses(self, angles: ComplexArray) -> ComplexArray:
-        top, bottom = angles[0, self.asot.points], angles[1, self.asot.points]
+        top, bottom = angles[0][..., self.asot.points], angles[1][..., self.asot.points]
         return np.array([bottom - top, (top + bottom) / 2][: len(self.torque_names)])
 
     def _ratio(self, angles: ComplexArray, shifts: FloatArray) -> ComplexArray | float:
@@ -295,14 +310,15 @@ class TorqueProblem:
         if self.reference is None:
             return 1.0
         field, pickup = self._detection(shifts)
-        return np.asarray((self.reference - pickup) / (field * angles[2, self.asot.points]))
+        return np.asarray((self.reference - pickup) / (field * angles[2][..., self.asot.points]))
 
     def _calibration_rows(self, angles: ComplexArray, shifts: FloatArray) -> ComplexArray:
-        """Complex rows (rows,) that no torque changes."""
-        rows = np.zeros(len(self.asot.values) + len(self.calibration.values), dtype=complex)
+        """Complex rows (..., rows) that no torque changes."""
+        count = len(self.asot.values)
+        rows = np.zeros((*angles.shape[1:-1], count + len(self.calibration.values)), dtype=complex)
         if self.calibration.values.size:
             field, pickup = self._detection(shifts)
-            rows[len(self.asot.values) :] = field * angles[2, self.calibration.points] + pickup
+            rows[..., count:] = field * angles[2][..., self.calibration.points] + pickup
         return rows
 
     def _derivative(
@@ -313,11 +329,11 @@ class TorqueProblem:
         by_field = float(name == "calibration_field")
         by_pickup = dict(zip(_PICKUPS, self.pickup_signs, strict=True)).get(name, 0.0)
         ratio = self._ratio(angles, shifts)
-        asot = torques @ self._torque_responses(slope) * ratio
+        asot = _combined(torques, self._torque_responses(slope)) * ratio
         if self.reference is not None:
             rows = self.asot.points
             relative = slope[2, rows] / angles[2, rows] + by_field / field + by_pickup / (self.reference - pickup)
-            asot = asot - torques @ self._torque_responses(angles) * ratio * relative
+            asot = asot - _combined(torques, self._torque_responses(angles)) * ratio * relative
         points = self.calibration.points
         calibration = field * slope[2, points] + by_field * angles[2, points] + by_pickup
         return np.concatenate([asot, calibration])
