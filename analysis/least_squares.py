@@ -14,6 +14,8 @@ from analysis.stack import FloatArray
 NUMERICALLY_SINGULAR = 1e6
 """Inflation of a standard error by other parameters beyond which only rounding would tell them apart."""
 
+_LARGEST_NUMBER_OF_STEPS = 200
+
 
 @dataclass(frozen=True)
 class LinearFit:
@@ -111,7 +113,11 @@ def _decomposed(
         inflation = np.sqrt(np.sum((right / singular[:, np.newaxis]) ** 2, axis=0))
     if not np.all(inflation <= largest_inflation):
         worst = right[-1] / np.max(np.abs(right[-1]))
-        involved = [f"{value:+.2g} {name}" for name, value in zip(names, worst, strict=True) if abs(value) > 0.1]
+        involved = [
+            f"{value:+.2g} {name}"
+            for name, value, growth in zip(names, worst, inflation, strict=True)
+            if not growth <= largest_inflation
+        ]
         raise IdentifiabilityError(
             f"Fit must be able to tell {', '.join(names)} apart; the data hardly change along {' '.join(involved)} "
             f"(in units of each one's own effect), which inflates a standard error {np.max(inflation):.3g} times. "
@@ -224,10 +230,15 @@ def fit_nonlinear(
     predicted, jacobian = model(values)
     scatter = 1.0 if known_scale else _scatter(data - predicted, len(data) - len(free), names)
     for _ in range(20):
-        values, active = _minimise(model, data, scatter, values, priors, rows, parameters)
+        values, active, steps = _minimise(model, data, scatter, values, priors, rows, parameters)
         predicted, jacobian = model(values)
         if free:
             _decomposed(jacobian[:, free], [names[number] for number in free], largest_inflation)
+        if steps >= _LARGEST_NUMBER_OF_STEPS:
+            raise AnalysisError(
+                f"Fit of {', '.join(names)} must converge; it did not in {steps} steps. Give narrower priors or bounds, "
+                "or fit fewer of them."
+            )
         full = np.vstack([jacobian / scatter, rows])
         distances = np.concatenate([(data - predicted) / scatter, rows @ (priors - values)])
         linear = fit_linear(full, distances, np.ones(len(distances)), names)
@@ -271,8 +282,8 @@ def _minimise(
     priors: FloatArray,
     rows: FloatArray,
     parameters: Sequence[Parameter],
-) -> tuple[FloatArray, FloatArray]:
-    """Best values and a mask of those on a bound, searched in units of each one's own standard error."""
+) -> tuple[FloatArray, FloatArray, int]:
+    """Best values, a mask of those on a bound, and the steps of the search, in units of each one's standard error."""
     from scipy.optimize import least_squares
 
     def jacobian_at(values: FloatArray) -> FloatArray:
@@ -302,11 +313,6 @@ def _minimise(
         xtol=1e-9,
         ftol=1e-12,
         gtol=1e-10,
-        max_nfev=200,
+        max_nfev=_LARGEST_NUMBER_OF_STEPS,
     )
-    if not found.success:
-        raise AnalysisError(
-            f"Fit of {', '.join(parameter.name for parameter in parameters)} must converge; it did not in "
-            f"{found.nfev} steps. Give narrower priors or bounds, or fit fewer of them."
-        )
-    return found.x * scale, found.active_mask != 0
+    return found.x * scale, found.active_mask != 0, found.nfev
