@@ -160,6 +160,8 @@ class NonlinearFit:
         Best values.
     covariance : (parameters, parameters)
         Of the model linearised there, priors included, bounds not.
+    noise_covariance : (parameters, parameters)
+        The part of it that the noise of the data causes; the rest is the spread of the priors.
     scatter
         Standard deviation of one datum in units of its weight: 1 where standard deviations were given.
     chi2
@@ -176,6 +178,7 @@ class NonlinearFit:
 
     values: FloatArray
     covariance: FloatArray
+    noise_covariance: FloatArray
     scatter: float
     chi2: float
     dof: int
@@ -236,13 +239,14 @@ def fit_nonlinear(
             _decomposed(jacobian[:, free], [names[number] for number in free], largest_inflation)
         if steps >= _LARGEST_NUMBER_OF_STEPS:
             raise AnalysisError(
-                f"Fit of {', '.join(names)} must converge; it did not in {steps} steps. Give narrower priors or bounds, "
-                "or fit fewer of them."
+                f"Fit of {', '.join(names)} must converge; it did not in {steps} steps. Give narrower priors or "
+                "bounds, or fit fewer of them."
             )
         full = np.vstack([jacobian / scatter, rows])
         distances = np.concatenate([(data - predicted) / scatter, rows @ (priors - values)])
         linear = fit_linear(full, distances, np.ones(len(distances)), names)
-        scatter_dof = len(data) - float(np.sum(linear.covariance * (jacobian.T @ jacobian))) / scatter**2
+        information = jacobian.T @ jacobian / scatter**2
+        scatter_dof = len(data) - float(np.sum(linear.covariance * information))
         if known_scale:
             break
         previous, scatter = scatter, _scatter(data - predicted, scatter_dof, names)
@@ -256,6 +260,7 @@ def fit_nonlinear(
     return NonlinearFit(
         values,
         linear.covariance,
+        linear.covariance @ information @ linear.covariance,
         scatter,
         chi2,
         linear.dof,

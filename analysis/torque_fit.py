@@ -99,6 +99,8 @@ class TorqueFit:
     ----------
     names, values, covariance
         What was fitted: torques (J/m^2), then nuisances.
+    noise_covariance
+        The part of the covariance that the noise of the data causes; the rest is the spread of the priors.
     chi2, dof, at_bounds
         As in `analysis.result.TorqueResult`.
     scatter_dof
@@ -115,6 +117,7 @@ class TorqueFit:
     names: tuple[str, ...]
     values: FloatArray
     covariance: FloatArray
+    noise_covariance: FloatArray
     chi2: float
     dof: int
     scatter_dof: float | None
@@ -131,24 +134,37 @@ class TorqueFit:
 
     def faces(self) -> tuple[FloatArray, FloatArray]:
         """(top, bottom) torque (J/m^2) and its covariance (2, 2)."""
+        slopes = self.face_slopes()
+        return slopes @ self.values, slopes @ self.covariance @ slopes.T
+
+    def face_slopes(self) -> FloatArray:
+        """Derivatives (2, parameters) of (top, bottom) torque."""
+        slopes = np.zeros((2, len(self.names)))
         torques = sum(name in TORQUE_NAMES for name in self.names)
-        to_faces = np.array([[-1.0, 0.5], [1.0, 0.5]])[:, :torques]
-        return to_faces @ self.values[:torques], to_faces @ self.covariance[:torques, :torques] @ to_faces.T
+        slopes[:, :torques] = np.array([[-1.0, 0.5], [1.0, 0.5]])[:, :torques]
+        return slopes
+
+    def estimate(self, value: float, slope: FloatArray, unit: str) -> Estimate:
+        """Result of `value` whose derivatives are `slope` (parameters,).
+
+        Where residual scatter set the scale its degrees of freedom hold for the variance that the noise causes; those
+        of the whole, priors included, follow from the Welch-Satterthwaite formula.
+        """
+        variance, noise = float(slope @ self.covariance @ slope), float(slope @ self.noise_covariance @ slope)
+        dof = None if self.scatter_dof is None or noise == 0 else self.scatter_dof * (variance / noise) ** 2
+        return Estimate(float(value), math.sqrt(variance), unit, dof=dof)
 
     def checks(self) -> dict[str, Estimate]:
         """Nuisances (how far each moved), imbalance of free torques, and the imaginary torque."""
-        dof = self.scatter_dof
-        stds = np.sqrt(np.diag(self.covariance))
         checks = {
-            name: Estimate(float(value), float(std), DETECTION_INPUTS.get(name, input_unit(name)), dof=dof)
-            for name, value, std in zip(self.names, self.values, stds, strict=True)
+            name: self.estimate(value, slope, DETECTION_INPUTS.get(name, input_unit(name)))
+            for name, value, slope in zip(self.names, self.values, np.eye(len(self.names)), strict=True)
             if name not in TORQUE_NAMES
         }
         if TORQUE_NAMES[1] in self.names:
-            (top, bottom), covariance = self.faces()
-            slope = np.array([1 / bottom, -top / bottom**2])
-            std = math.sqrt(slope @ covariance @ slope)
-            checks["imbalance"] = Estimate(float((top + bottom) / bottom), std, "1", dof=dof)
+            top, bottom = self.faces()[0]
+            slope = np.array([1 / bottom, -top / bottom**2]) @ self.face_slopes()
+            checks["imbalance"] = self.estimate((top + bottom) / bottom, slope, "1")
         if self.imaginary_torque is not None:
             checks["imaginary_torque"] = self.imaginary_torque
         return checks
@@ -181,23 +197,25 @@ def torque_result(
     checks
         What to report beside the checks of the fit.
     """
-    (top, bottom), covariance = fit.faces()
-    top_std, bottom_std = np.sqrt(np.diag(covariance))
+    top, bottom = (
+        fit.estimate(value, slope, "J/m^2") for value, slope in zip(fit.faces()[0], fit.face_slopes(), strict=True)
+    )
 
-    def estimate(factor: float, value: float, std: float, key: str, unit: str) -> Estimate:
+    def estimate(factor: float, torque: Estimate, key: str, unit: str) -> Estimate:
         effects = [entry.effects[key] for entry in systematics]
-        return combined(float(factor * value), float(abs(factor) * std), effects, unit, fit.scatter_dof)
+        assert torque.std is not None
+        return combined(factor * torque.value, abs(factor) * torque.std, effects, unit, torque.dof)
 
     scale = reported_density / current_density
     sigma = None
     if conductivity is not None:
         per_torque = float(torque_conductivity(1.0, current_density / conductivity))
-        sigma = estimate(per_torque, bottom, bottom_std, "torque_conductivity", "S/m")
+        sigma = estimate(per_torque, bottom, "torque_conductivity", "S/m")
     units = np.array([scale if name in TORQUE_NAMES else 1.0 for name in fit.names])
     return TorqueResult(
-        torque_top=estimate(scale, top, top_std, "torque", "J/m^2"),
-        torque_bottom=estimate(scale, bottom, bottom_std, "torque", "J/m^2"),
-        efficiency=estimate(float(spin_torque_efficiency(1.0, current_density)), bottom, bottom_std, "efficiency", "1"),
+        torque_top=estimate(scale, top, "torque", "J/m^2"),
+        torque_bottom=estimate(scale, bottom, "torque", "J/m^2"),
+        efficiency=estimate(float(spin_torque_efficiency(1.0, current_density)), bottom, "efficiency", "1"),
         torque_conductivity=sigma,
         current_density=Estimate(reported_density, None, "A/m^2"),
         parameters=fit.names,

@@ -205,6 +205,7 @@ class TorqueProblem:
         return self._result(
             linear.values,
             linear.covariance,
+            linear.covariance,
             linear.chi2 if self.known_scale else linear.dof,
             linear.dof,
             linear.dof,
@@ -238,7 +239,15 @@ class TorqueProblem:
         )
         rows = _combined(torques, columns) + self._calibration_rows(angles, shifts)
         return self._result(
-            fit.values, fit.covariance, fit.chi2, fit.dof, fit.scatter_dof, rows, imaginary, fit.at_bounds
+            fit.values,
+            fit.covariance,
+            fit.noise_covariance,
+            fit.chi2,
+            fit.dof,
+            fit.scatter_dof,
+            rows,
+            imaginary,
+            fit.at_bounds,
         )
 
     @cached_property
@@ -355,6 +364,7 @@ class TorqueProblem:
         self,
         values: FloatArray,
         covariance: FloatArray,
+        noise_covariance: FloatArray,
         chi2: float,
         dof: int,
         scatter_dof: float,
@@ -367,6 +377,7 @@ class TorqueProblem:
             names=self.parameters,
             values=values,
             covariance=covariance,
+            noise_covariance=noise_covariance,
             chi2=float(chi2),
             dof=dof,
             scatter_dof=None if self.known_scale else float(scatter_dof),
