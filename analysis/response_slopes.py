@@ -106,24 +106,21 @@ def responses_with_slopes(
         In the order of `PUSHES`.
     derivatives : (inputs, 3, points)
     """
-    numbers = stack_numbers(stack, wavelength)
-
-    def number(name: str) -> Dual | Array:
-        value = np.atleast_1d(numbers[name])
-        rates = [slope.get(name) for slope in slopes]
-        if all(rate is None for rate in rates):
-            return value
-        filled = [np.zeros(1) if rate is None else np.atleast_1d(rate) for rate in rates]
-        return Dual(value, np.array(np.broadcast_arrays(*filled)))
-
-    thickness = number("thickness")
+    numbers: dict[str, Any] = {name: np.atleast_1d(value) for name, value in stack_numbers(stack, wavelength).items()}
+    for name in {name for slope in slopes for name in slope}:
+        rates = [np.atleast_1d(slope.get(name, 0.0)) for slope in slopes]
+        numbers[name] = Dual(numbers[name], np.array(np.broadcast_arrays(*rates)))
+    number, thickness = numbers.__getitem__, numbers["thickness"]
     light, rate = _squared_field(stack, wavelength, side, number)
     amplitudes, decay = _amplitudes(field, number, np.asarray(reference_thickness, dtype=float) / thickness)
-    absorbed, smoothed, nothing = rate * thickness, -decay * thickness, np.zeros(1)
-    ends = ((absorbed, nothing), (nothing, absorbed), (nothing, nothing))
-    tilts = ((nothing, nothing), (smoothed, nothing), (nothing, smoothed))  # uniform, decaying from near and far face
-    pairs = [(a + near, b + far) for near, far in tilts for a, b in ends]
-    overlaps = overlap(_stacked([a for a, _ in pairs]), _stacked([b for _, b in pairs]))
+    # Exponents from the near and from the far face: light down, light back and neither, times a tilt that is uniform,
+    # that decays from the near and from the far face.
+    light_alone, tilt_alone, none = rate * thickness, -decay * thickness, np.zeros(1)
+    both = light_alone + tilt_alone
+    overlaps = overlap(
+        _stacked([light_alone, none, none, both, tilt_alone, tilt_alone, light_alone, none, none]),
+        _stacked([none, light_alone, none, none, light_alone, none, tilt_alone, both, tilt_alone]),
+    )
     uniform, near, far = (
         sum(weight * overlaps[3 * tilt + term] for term, weight in enumerate(light)) * thickness for tilt in range(3)
     )

@@ -199,7 +199,8 @@ class TorqueProblem:
         columns, base = self._columns(angles, nothing), self._calibration_rows(angles, nothing)
         design = np.stack([self._weighted(column) for column in columns], axis=-1)
         std = np.ones(len(design)) if self.known_scale else None
-        linear = fit_linear(design, self._data - self._weighted(base), std, self.torque_names, LARGEST_INFLATION)
+        data = self._data - self._weighted(base) if self.calibration.values.size else self._data
+        linear = fit_linear(design, data, std, self.torque_names, LARGEST_INFLATION)
         if self.nuisances:
             return self._fit_with_nuisances(linear.values)
         return self._result(
