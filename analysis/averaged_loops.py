@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,6 +49,11 @@ class AveragedLoop:
     even: FloatArray
     difference: tuple[float, float]
 
+    @property
+    def mean_sign(self) -> float:
+        """Mean of the signs over the polarisations: what is left in the average of a constant in the raw signal."""
+        return float(np.mean(list(self.signs.values()))) if self.signs else 1.0
+
 
 @dataclass(frozen=True)
 class SampleData:
@@ -66,8 +71,33 @@ def sample_data(
     calibration_angle: complex | None = None,
     side: Side = "top",
     wavelength: float = DEFAULT_WAVELENGTH,
+    pickup: complex = 0.0,
 ) -> SampleData:
-    """Sort runs by path and channel, find the signs from the calibration, and average over polarisations."""
+    """Sort runs by path and channel, find the signs from the calibration, and average over polarisations.
+
+    Parameters
+    ----------
+    runs
+        Field sweeps from `load_run`, in any order.
+    stack
+        The sample.
+    coercive_field
+        Fields below three times this (T) are left out of fits and of the difference of polarisations.
+    calibration_angle
+        Complex Kerr angle (rad) that replaces calibration runs.
+    side, wavelength
+        Where the light comes from, and its vacuum wavelength (m).
+    pickup
+        Calibration signal (rad, rotation + i ellipticity) with the beam blocked, as the set-up reports it; it is
+        taken off the runs with the current in the coil.
+
+    Raises
+    ------
+    InputError
+        For runs that are no field sweeps.
+    AnalysisError
+        Where runs are missing, have no closed loops, or do not show the sign of a channel.
+    """
     loops: dict[tuple[str, Channel], list[Loop]] = {}
     currents: dict[str, list[float]] = {"sample": [], "coil": []}
     for run in runs:
@@ -78,7 +108,10 @@ def sample_data(
                 f"{run.attrs.get('path', 'run')} must be a field sweep with a current path and a channel; received "
                 f"{path!r}, {channel!r}. Leave it out."
             )
-        loops.setdefault((path, channel), []).extend(kerr_loops(run))
+        constant = 0.0 if path == "sample" else pickup.real if channel == "rotation" else pickup.imag
+        loops.setdefault((path, channel), []).extend(
+            replace(loop, down=loop.down - constant, up=loop.up - constant) for loop in kerr_loops(run)
+        )
         currents[path].append(float(np.mean(run["current"].to_numpy())))
     wanted = ["sample"] if calibration_angle is not None else ["sample", "coil"]
     missing = [

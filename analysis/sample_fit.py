@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,11 +13,21 @@ from analysis.averaged_loops import CHANNELS, SampleData, field_response, sample
 from analysis.errors import InputError
 from analysis.loops import Amplitude, Channel, Parity, fit_amplitude
 from analysis.optics import DEFAULT_WAVELENGTH
-from analysis.result import Estimate, TorqueResult, combined
-from analysis.series_fit import TorqueModel
+from analysis.result import Estimate, TorqueResult
 from analysis.stack import FloatArray, Side, Stack
+from analysis.stack_batch import batches
 from analysis.systematics import budget, changed
-from analysis.torque import spin_torque_efficiency, torque_conductivity
+from analysis.torque_fit import (
+    NO_ANGLES,
+    Angles,
+    Nuisance,
+    TorqueFit,
+    TorqueModel,
+    product_matrices,
+    torque_result,
+    weights_from,
+)
+from analysis.torque_problem import TorqueProblem
 
 if TYPE_CHECKING:
     import xarray
@@ -38,6 +48,7 @@ def fit_sample(
     torque: TorqueModel = "antisymmetric",
     side: Side = "top",
     wavelength: float = DEFAULT_WAVELENGTH,
+    nuisances: Sequence[Nuisance] = (),
     uncertainties: Mapping[str, Uncertain] | None = None,
 ) -> TorqueResult:
     """Find the surface torque of one sample from its field loops.
@@ -68,21 +79,35 @@ def fit_sample(
         complex ratio (no test left).
     side, wavelength
         Where the light comes from, and its vacuum wavelength (m).
+    nuisances
+        Model inputs to be fitted as well, within their priors: Im(torque) = 0 is what the data say about them.
     uncertainties
-        Model inputs with standard uncertainties, as `Sample.uncertainties` gives them, for the systematics budget.
+        Model inputs with standard uncertainties, as `Sample.uncertainties` gives them, for the systematics budget;
+        nuisances among them are left out. "pickup_rotation" and "pickup_ellipticity" (rad, as the set-up reports
+        them) are the calibration signals with the beam blocked, which are taken off.
 
     Returns
     -------
     TorqueResult
+        With the budget entry "torque_at_fixed_current" beside those of the series: the torque that belongs to the
+        current of the runs, whatever its density.
 
     Raises
     ------
     AnalysisError
         Where runs are missing, or the calibration does not show the sign of a channel.
+    IdentifiabilityError
+        Where the data cannot tell torques and nuisances without prior apart.
+
+    Notes
+    -----
+    Loops are fitted with the model's own field dependence, one complex amplitude each; their ratio, extrapolated to
+    zero field, enters the same fit as a series of one film. The scatter of the loops sets the scale of the noise.
     """
     inputs = dict(uncertainties or {})
     everything = [*runs, *(calibration_runs or ())]
-    data = sample_data(everything, stack, coercive_field, calibration_angle, side, wavelength)
+    pickup = complex(*(inputs[name].value if name in inputs else 0.0 for name in _PICKUPS))
+    data = sample_data(everything, stack, coercive_field, calibration_angle, side, wavelength, pickup)
     if calibration_field is None:
         if data.coil_current is None or "calibration_field_per_ampere" not in inputs:
             raise InputError(
@@ -95,87 +120,62 @@ def fit_sample(
             raise InputError("width must be given in m where uncertainties do not tell it; received None. Give it.")
         width = inputs["width"].value
 
-    model = _Model(data, coercive_field, calibration_angle, torque, side, wavelength)
-    ratio = model.torque(stack, calibration_field)
-    thickness, conductivity = float(np.asarray(stack.single_film.thickness)), stack.single_film.conductivity
+    model = _Model(
+        data, coercive_field, calibration_angle, calibration_field, torque, tuple(nuisances), side, wavelength
+    )
+    fit = model.fit(stack)
+    thickness = float(np.asarray(stack.single_film.thickness))
+    conductivity = None if stack.single_film.conductivity is None else float(np.asarray(stack.single_film.conductivity))
     run_density = data.current / (width * thickness)
-    reported = run_density if current_density is None else current_density
+    fitted = {nuisance.name for nuisance in nuisances}
+    fitted |= {"calibration_field_per_ampere"} if "calibration_field" in fitted else set()
 
     def results(name: str, step: float) -> dict[str, float]:
-        moved, field, w, sigma = stack, calibration_field, width, None
-        if conductivity is not None:
-            sigma = float(np.asarray(conductivity))
+        moved, film, scale, sigma = model, stack, 1.0, conductivity
         if name == "calibration_field_per_ampere":
-            field = calibration_field * (1 + step / inputs[name].value)
+            moved = replace(model, calibration_field=model.calibration_field * (1 + step / inputs[name].value))
+        elif name in _PICKUPS:
+            moved = replace(model, pickup=step * (1, 1j)[_PICKUPS.index(name)])
         elif name == "width":
-            w = width + step
+            scale = 1 + step / inputs[name].value
         elif name == "conductivity":
-            sigma = None if sigma is None else sigma + step
+            sigma = None if conductivity is None else conductivity + step
         elif name:
-            moved = changed(stack, name, step)
-        bottom = model.torque(moved, field).bottom
-        efficiency = bottom * w * float(np.asarray(moved.single_film.thickness))
-        answer = {"torque": efficiency, "efficiency": efficiency}  # at a fixed current density both go as tau / j
-        return answer | ({} if sigma is None else {"torque_conductivity": efficiency * sigma})
+            film = changed(stack, name, step, wavelength)
+        bottom = float((moved.fit(film) if name else fit).faces()[0][1])
+        # What the fit calls the torque belongs to the film as it is; the density I / (w d) moves with w and d.
+        scale *= float(np.asarray(film.single_film.thickness)) / thickness
+        answer = {"torque": scale * bottom, "efficiency": scale * bottom, "torque_at_fixed_current": bottom}
+        return answer | ({} if sigma is None else {"torque_conductivity": scale * bottom * sigma})
 
-    systematics = budget(inputs, results) if inputs else ()
-
-    def estimate(per_torque: float, value: float, std: float, key: str, unit: str) -> Estimate:
-        return combined(per_torque * value, abs(per_torque) * std, [entry.effects[key] for entry in systematics], unit)
-
-    scale = reported / run_density
-    xi = float(spin_torque_efficiency(1.0, run_density))
-    sigma = None
-    if conductivity is not None:
-        per_torque = float(torque_conductivity(1.0, run_density / float(np.asarray(conductivity))))
-        sigma = estimate(per_torque, ratio.bottom, ratio.bottom_std, "torque_conductivity", "S/m")
-    return TorqueResult(
-        torque_top=estimate(scale, ratio.top, ratio.top_std, "torque", "J/m^2"),
-        torque_bottom=estimate(scale, ratio.bottom, ratio.bottom_std, "torque", "J/m^2"),
-        efficiency=estimate(xi, ratio.bottom, ratio.bottom_std, "efficiency", "1"),
-        torque_conductivity=sigma,
-        current_density=Estimate(reported, None, "A/m^2"),
-        parameters=("antisymmetric torque",) if torque == "antisymmetric" else ("torque_top", "torque_bottom"),
-        covariance=ratio.covariance * scale**2,
-        chi2=ratio.chi2,
-        dof=ratio.dof,
-        residuals=np.array([ratio.residual]),
-        model_angles=np.array([ratio.model_angle]),
-        systematics=systematics,
+    inputs = {name: input for name, input in inputs.items() if name not in fitted}
+    return torque_result(
+        fit,
+        current_density=run_density,
+        reported_density=run_density if current_density is None else current_density,
+        conductivity=conductivity,
+        systematics=budget(inputs, results) if inputs else (),
         polarity=(1, 1),
-        checks=model.checks(stack, calibration_field, ratio),
+        checks=model.checks(stack),
     )
 
 
-@dataclass(frozen=True)
-class _Ratio:
-    """Torques at the current of the runs, from the complex ratio."""
-
-    top: float
-    bottom: float
-    top_std: float
-    bottom_std: float
-    covariance: FloatArray
-    chi2: float
-    dof: int
-    complex_torque: complex
-    complex_covariance: FloatArray
-    residual: complex
-    model_angle: complex
-    calibration: complex
-    asot: Amplitude
+_PICKUPS = ("pickup_rotation", "pickup_ellipticity")
 
 
 @dataclass(frozen=True)
 class _Model:
-    """The chain from averaged loops to a torque, to be repeated with changed inputs."""
+    """The chain from averaged loops to the fit, to be repeated with changed inputs."""
 
     data: SampleData
     coercive_field: float
     calibration_angle: complex | None
+    calibration_field: float
     kind: TorqueModel
+    nuisances: tuple[Nuisance, ...]
     side: Side
     wavelength: float
+    pickup: complex = 0.0
 
     def amplitude(self, stack: Stack, path: str, parity: Parity, **push: float) -> Amplitude:
         """Fit odd or even part of a path with the response to `push`."""
@@ -186,66 +186,78 @@ class _Model:
             field = loop.field[window]
             response = field_response(stack, field, self.side, self.wavelength, **push)
             signal = loop.odd[window] if parity == "odd" else loop.even[window]
+            if path == "coil" and parity == "even":
+                signal = signal - loop.mean_sign * (self.pickup.real if channel == "rotation" else self.pickup.imag)
             pairs.append((signal, response * np.sign(field) if parity == "odd" else response))
         return fit_amplitude(pairs[0], pairs[1], f"{path} amplitude")
 
     def _at_zero(self, stack: Stack, **push: float) -> complex:
         return complex(field_response(stack, np.zeros(1), self.side, self.wavelength, **push)[0])
 
-    def gain(self, stack: Stack, calibration_field: float) -> tuple[complex, FloatArray]:
-        """Complex gain measured over model from the calibration, with covariance (2, 2)."""
+    def calibration(self, stack: Stack) -> tuple[complex, FloatArray]:
+        """Complex calibration angle (rad) at zero field, with covariance (2, 2) of its parts."""
         if self.calibration_angle is not None:
-            expected = self._at_zero(stack, calibration_field=calibration_field)
-            return self.calibration_angle / expected, np.zeros((2, 2))
-        fit = self.amplitude(stack, "coil", "even", calibration_field=calibration_field)
-        return fit.value, fit.covariance
+            return self.calibration_angle, np.zeros((2, 2))
+        fit = self.amplitude(stack, "coil", "even", calibration_field=self.calibration_field)
+        return _scaled(fit, self._at_zero(stack, calibration_field=self.calibration_field))
 
-    def torque(self, stack: Stack, calibration_field: float) -> _Ratio:
-        """Torques at the run's current."""
-        asot = self.amplitude(stack, "sample", "odd", torque_top=-1.0, torque_bottom=1.0)
-        gain, gain_covariance = self.gain(stack, calibration_field)
-        torque = asot.value / gain
-        turn = _rotation(1 / gain)
-        slope = _rotation(-torque / gain)
-        covariance = turn @ asot.covariance @ turn.T + slope @ gain_covariance @ slope.T
-        top, bottom = (self._at_zero(stack, **{push: 1.0}) for push in ("torque_top", "torque_bottom"))
-        if self.kind == "free":
-            # (top, bottom) from complex torque x (bottom - top): two real equations, two unknowns.
-            angle = torque * (bottom - top)
-            solve = np.linalg.inv(np.array([[top.real, bottom.real], [top.imag, bottom.imag]]))
-            values = solve @ np.array([angle.real, angle.imag])
-            to_angle = _rotation(bottom - top)
-            faces = solve @ to_angle @ covariance @ to_angle.T @ solve.T
-            stds = np.sqrt(np.diag(faces))
-            return _Ratio(
-                float(values[0]), float(values[1]), float(stds[0]), float(stds[1]), faces, 0.0, 0, torque, covariance,
-                0j, gain * angle, gain, asot,
-            )  # fmt: skip
-        inverse = np.linalg.inv(covariance)
-        variance = 1 / inverse[0, 0]
-        value = float(variance * (inverse[0] @ np.array([torque.real, torque.imag])))
-        off = np.array([torque.real - value, torque.imag])
-        std = math.sqrt(variance)
-        return _Ratio(
-            -value, value, std, std, np.array([[variance]]), float(off @ inverse @ off), 1, torque, covariance,
-            gain * (torque - value) * (bottom - top), gain * value * (bottom - top), gain, asot,
-        )  # fmt: skip
+    def fit(self, stack: Stack) -> TorqueFit:
+        """Torques at the current of the runs."""
+        fit = self._fit(stack, -1.0, 1.0)
+        if self.kind == "free":  # once more with the field dependence of the torques found
+            top, bottom = fit.faces()[0] / np.max(np.abs(fit.faces()[0]))
+            fit = self._fit(stack, float(top), float(bottom))
+        return fit
 
-    def checks(self, stack: Stack, calibration_field: float, ratio: _Ratio) -> dict[str, Estimate]:
+    def _fit(self, stack: Stack, top: float, bottom: float) -> TorqueFit:
+        """Fit of a series of one film at zero field, to which loops are extrapolated like those of these torques."""
+        odd = self.amplitude(stack, "sample", "odd", torque_top=top, torque_bottom=bottom)
+        angle, noise = _scaled(odd, self._at_zero(stack, torque_top=top, torque_bottom=bottom))
+        reference, reference_noise = self.calibration(stack)
+        ratio = product_matrices(np.array(angle / reference))
+        covariance = noise + ratio @ reference_noise @ ratio.T
+        loops = [self.data.loops.get(("coil", channel)) for channel in CHANNELS]
+        signs = [1.0 if loop is None else loop.mean_sign for loop in loops]
+        problem = TorqueProblem(
+            batches=tuple(batches([stack], self.wavelength)),
+            reference_thickness=(np.asarray(stack.single_film.thickness, dtype=float),),
+            field=np.zeros(1),
+            asot=Angles(np.array([0]), np.array([angle]), weights_from(covariance[np.newaxis])),
+            reference=np.array([reference]),
+            calibration=NO_ANGLES,
+            calibration_field=self.calibration_field,
+            pickup_signs=(complex(signs[0]), 1j * signs[1]),
+            kind=self.kind,
+            known_scale=True,
+            nuisances=self.nuisances,
+            side=self.side,
+            wavelength=self.wavelength,
+        )
+        return replace(problem.fit(), scatter_dof=float(odd.dof))
+
+    def checks(self, stack: Stack) -> dict[str, Estimate]:
         """By-products that show whether the measurement was in order."""
+        expected = self._at_zero(stack, calibration_field=self.calibration_field)
+        gain = self.calibration(stack)[0] / expected
         oersted = self.amplitude(stack, "sample", "even", calibration_field=1.0)
-        field = oersted.value / ratio.calibration
         checks = {
-            "imaginary_torque": Estimate(ratio.complex_torque.imag, math.sqrt(ratio.complex_covariance[1, 1]), "J/m^2"),
-            "gain": Estimate(abs(ratio.calibration), None, "1"),
-            "gain_phase": Estimate(math.atan2(ratio.calibration.imag, ratio.calibration.real), None, "rad"),
-            "oersted_field": Estimate(field.real, math.sqrt(oersted.covariance[0, 0]) / abs(ratio.calibration), "T"),
+            "gain": Estimate(abs(gain), None, "1"),
+            "gain_phase": Estimate(math.atan2(gain.imag, gain.real), None, "rad"),
+            "oersted_field": Estimate(
+                (oersted.value / gain).real, math.sqrt(oersted.covariance[0, 0]) / abs(gain), "T"
+            ),
         }
         for channel in CHANNELS:
             mean, std = self.data.loops[("sample", channel)].difference
             if math.isfinite(mean):
                 checks[f"polarization_difference_{channel}"] = Estimate(mean, std, "rad")
         return checks
+
+
+def _scaled(amplitude: Amplitude, response: complex) -> tuple[complex, FloatArray]:
+    """Complex angle of an amplitude times a response, with covariance (2, 2)."""
+    matrix = product_matrices(np.array(response))
+    return amplitude.value * response, matrix @ amplitude.covariance @ matrix.T
 
 
 @dataclass(frozen=True)
@@ -275,7 +287,7 @@ def fitted_loops(
     The odd part is the response to antisymmetric torques, the even part that to an out-of-plane field: the Oersted
     field of the sample current, or the calibration field.
     """
-    model = _Model(data, coercive_field, None, "antisymmetric", side, wavelength)
+    model = _Model(data, coercive_field, None, 1.0, "antisymmetric", (), side, wavelength)
     curves = {}
     for path in dict.fromkeys(path for path, _ in data.loops):
         odd = model.amplitude(stack, path, "odd", torque_top=-1.0, torque_bottom=1.0).value
@@ -294,8 +306,3 @@ def fitted_loops(
                 field, *((part.real if channel == "rotation" else part.imag) for part in (torque, push))
             )
     return curves
-
-
-def _rotation(factor: complex) -> FloatArray:
-    """Matrix (2, 2) of the multiplication by `factor` on (real, imaginary)."""
-    return np.array([[factor.real, -factor.imag], [factor.imag, factor.real]])

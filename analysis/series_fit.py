@@ -3,44 +3,39 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from analysis.errors import InputError
-from analysis.least_squares import fit_linear
-from analysis.micromagnetics import tilt_modes
-from analysis.optics import DEFAULT_WAVELENGTH, tilt_response
-from analysis.result import Estimate, TorqueResult, combined
-from analysis.stack import ComplexArray, FloatArray, Side, Stack, require
-from analysis.systematics import budget, changed
-from analysis.torque import spin_torque_efficiency, torque_conductivity
+from analysis.optics import DEFAULT_WAVELENGTH
+from analysis.result import Estimate, TorqueResult
+from analysis.stack import ComplexArray, Film, FloatArray, Side, Stack, require
+from analysis.stack_batch import batches
+from analysis.systematics import budget
+from analysis.torque_fit import (
+    NO_ANGLES,
+    Angles,
+    Nuisance,
+    TorqueModel,
+    flip,
+    product_matrices,
+    torque_result,
+    weights_from,
+)
+from analysis.torque_problem import TorqueProblem
 
 if TYPE_CHECKING:
     from analysis.configuration import Uncertain
 
+__all__ = ["Nuisance", "fit_thickness_series", "thickness_series_problem"]
+
 Channels = Literal["both", "rotation", "ellipticity"]
-TorqueModel = Literal["antisymmetric", "free"]
+CalibrationUse = Literal["ratio", "joint"]
 Polarity = int | tuple[int, int]
-
-
-@dataclass(frozen=True)
-class Nuisance:
-    """Model input that is fitted together with the torques, held by a normal prior.
-
-    Attributes
-    ----------
-    name
-        As in `analysis.systematics.changed`, e.g. "below.0.thickness".
-    std
-        Standard deviation of the prior about the value in the stacks (SI).
-    """
-
-    name: str
-    std: float
 
 
 def fit_thickness_series(
@@ -59,6 +54,7 @@ def fit_thickness_series(
     wavelength: float = DEFAULT_WAVELENGTH,
     channels: Channels = "both",
     nuisances: Sequence[Nuisance] = (),
+    calibration: CalibrationUse = "ratio",
     uncertainties: Mapping[str, Uncertain] | None = None,
 ) -> TorqueResult:
     """Find the surface torques common to a series of films at the same current density.
@@ -71,18 +67,21 @@ def fit_thickness_series(
         Complex Kerr angles (rad, peak), rotation + i ellipticity: the part odd in the field, for m_x = +1.
     std : scalar or (films,), optional
         Standard deviations (rad): real, or complex with that of the ellipticity as imaginary part. Without them
-        all data weigh the same and the residual scatter sets the scale of the uncertainties.
+        all angles weigh the same and the residual scatter sets the scale of the uncertainties.
     current_density
-        (A/m^2) at which all angles were measured, not 0.
+        (A/m^2) at which all angles were measured, not 0: I/(w d) with the width and the thicknesses stated.
     torque
-        "antisymmetric": torque_top = -torque_bottom; "free": both.
+        "antisymmetric": torque_top = -torque_bottom; "free": both, with their imbalance
+        (torque_top + torque_bottom) / torque_bottom among the checks.
     calibration_angles : (films,), optional
-        Complex Kerr angles under `calibration_field`. With them each film enters by its complex ratio
-        angle / calibration angle, in which Q, detector gain and laser power cancel.
+        Complex Kerr angles under `calibration_field`, pick-up taken off.
     calibration_std : scalar or (films,), optional
         Their standard deviations (rad), as `std`; needed with `calibration_angles` and `std`.
     calibration_field
         Out-of-plane field (T) of the calibration.
+    calibration
+        "ratio": each film enters by its complex ratio angle / calibration angle, in which Q, detector gain and laser
+        power cancel. "joint": angles and calibration angles are fitted together, with nuisances common to both.
     polarity
         Signs (s_theta, s_eps) with which the set-up reports; one number when equal.
     field
@@ -90,11 +89,12 @@ def fit_thickness_series(
     side, wavelength
         Where the light comes from, and its vacuum wavelength (m).
     channels
-        Which parts of the angles to use.
+        Which parts of the angles to use; a calibration needs both.
     nuisances
         Model inputs to be fitted as well, within their priors.
     uncertainties
-        Standard uncertainties of model inputs, for the systematics budget; they then enter every `std`.
+        Standard uncertainties of model inputs, for the systematics budget; they then enter every `std`. Nuisances
+        among them are left out, since the fit covers them.
 
     Returns
     -------
@@ -105,13 +105,86 @@ def fit_thickness_series(
     InputError
         For lists of different lengths, signs other than +-1, or numbers that are not finite.
     IdentifiabilityError
-        Where the data cannot tell the torques apart.
+        Where the data cannot tell the torques, or nuisances without prior, apart.
 
     Notes
     -----
     Weighted linear regression of the angles on the simulated ones, as in the paper's Methods; with nuisances
-    Gauss-Newton steps of the same regression, linearised in the nuisances.
+    nonlinear least squares with exact derivatives. A thickness that moves, as nuisance or in the budget, moves the
+    current density along: both torques and the efficiency then belong to the density stated.
     """
+    problem = thickness_series_problem(
+        stacks,
+        angles,
+        std=std,
+        torque=torque,
+        calibration_angles=calibration_angles,
+        calibration_std=calibration_std,
+        calibration_field=calibration_field,
+        calibration=calibration,
+        polarity=polarity,
+        field=field,
+        side=side,
+        wavelength=wavelength,
+        channels=channels,
+        nuisances=nuisances,
+    )
+    fit = problem.fit()
+    used = _used(channels)
+    fit = replace(fit, residuals=flip(fit.residuals, used), model=flip(fit.model, used))
+    thickest = max((stack.single_film for stack in stacks), key=_thickness)
+    conductivity = None if thickest.conductivity is None else float(np.asarray(thickest.conductivity))
+    inputs = dict(uncertainties or {})
+    fitted = {nuisance.name for nuisance in nuisances}
+    fitted |= {"calibration_field_per_ampere"} if "calibration_field" in fitted else set()
+
+    def results(name: str, step: float) -> dict[str, float]:
+        moved, scale, sigma = problem, 1.0, conductivity
+        if name == "calibration_field_per_ampere":
+            if problem.calibrated:
+                moved = problem.moved("calibration_field", calibration_field * step / inputs[name].value)
+        elif name == "width":  # j = I / (w d)
+            scale = 1 + step / inputs[name].value
+        elif name == "conductivity":
+            sigma = None if conductivity is None else conductivity + step
+        elif name:
+            moved = problem.moved(name, step)
+        bottom = scale * float((fit if moved is problem else moved.fit()).faces()[0][1])
+        answer = {"torque": bottom, "efficiency": bottom}
+        return answer | ({} if sigma is None else {"torque_conductivity": bottom * sigma})
+
+    inputs = {name: input for name, input in inputs.items() if name not in fitted}
+    parts = np.concatenate([fit.residuals.real, fit.residuals.imag])
+    scatter = math.sqrt(float(np.sum(parts**2)) / (sum(used) * len(stacks)))
+    return torque_result(
+        fit,
+        current_density=current_density,
+        reported_density=current_density,
+        conductivity=conductivity,
+        systematics=budget(inputs, results) if inputs else (),
+        polarity=polarity_pair(polarity),
+        checks={"residual_scatter": Estimate(scatter, None, "rad")},
+    )
+
+
+def thickness_series_problem(
+    stacks: Sequence[Stack],
+    angles: npt.ArrayLike,
+    *,
+    std: npt.ArrayLike | None = None,
+    torque: TorqueModel = "antisymmetric",
+    calibration_angles: npt.ArrayLike | None = None,
+    calibration_std: npt.ArrayLike | None = None,
+    calibration_field: float = 0.85e-3,
+    calibration: CalibrationUse = "ratio",
+    polarity: Polarity = 1,
+    field: float = 0.0,
+    side: Side = "top",
+    wavelength: float = DEFAULT_WAVELENGTH,
+    channels: Channels = "both",
+    nuisances: Sequence[Nuisance] = (),
+) -> TorqueProblem:
+    """State what `fit_thickness_series` solves, with the same arguments: its likelihood can be sampled, too."""
     signs = polarity_pair(polarity)
     data = np.asarray(angles, dtype=complex)
     if data.shape != (len(stacks),) or not len(stacks):
@@ -120,168 +193,68 @@ def fit_thickness_series(
         )
     require("angles", data, "finite (rad)", True, "Leave out films without data.")
     spread = None if std is None else complex_std("std", std, data.shape)
-    ratio = calibration_angles is not None
+    reference, reference_spread = None, None
     if calibration_angles is not None:
-        reference = np.asarray(calibration_angles, dtype=complex)
-        if reference.shape != data.shape:
+        if channels != "both":
             raise InputError(
-                f"calibration_angles must have one angle per stack; received {reference.shape} for {len(stacks)}."
+                f"channels must be 'both' with a calibration, whose ratio is complex; received {channels!r}. "
+                "Measure rotation and ellipticity, or fit without the calibration."
             )
-        require(
-            "calibration_angles", reference, "finite and not 0 (rad)", reference != 0, "Leave out films without data."
-        )
-        if (spread is None) != (calibration_std is None):
-            raise InputError(
-                "calibration_std must be given together with std; received only one of them. Give both or none."
-            )
-        if signs[0] != signs[1]:
-            data, reference = flip(data, signs), flip(reference, signs)
-        if spread is not None:
-            assert calibration_std is not None
-            spread = _ratio_std(data, spread, reference, complex_std("calibration_std", calibration_std, data.shape))
-        signs = (1, 1)
-        measured = data / reference
-    else:
-        measured = data
-
-    def response(series: Sequence[Stack]) -> ComplexArray:
-        """Data per unit torque (films, [bottom - top, top + bottom])."""
-        top, bottom, per_field = (
-            np.array([_response(stack, field, side, wavelength, push) for stack in series])
-            for push in ("torque_top", "torque_bottom", "calibration_field")
-        )
-        columns = np.stack([bottom - top, top / 2 + bottom / 2], axis=-1)
-        if ratio:
-            columns = columns / (calibration_field * per_field)[:, np.newaxis]
-        return columns[:, : 1 if torque == "antisymmetric" else 2]
-
-    names = ("antisymmetric torque", "sum of the torques")[: 1 if torque == "antisymmetric" else 2]
-    fit = _fit(list(stacks), measured, spread, response, signs, channels, list(names), nuisances)
-    half, total = float(fit.values[0]), float(fit.values[1]) if torque == "free" else 0.0
-    # torque_bottom = half + total / 2, torque_top = -half + total / 2
-    to_faces = np.array([[-1.0, 0.5], [1.0, 0.5]])[:, : len(names)]
-    faces = to_faces @ fit.covariance[: len(names), : len(names)] @ to_faces.T
-    torque_top, torque_bottom = -half + total / 2, half + total / 2
-
-    thickest = max(stacks, key=lambda stack: float(np.max(stack.single_film.thickness))).single_film
-    conductivity = None if thickest.conductivity is None else float(np.max(thickest.conductivity))
-
-    def results(name: str, step: float) -> dict[str, float]:
-        scale, moved, sigma = 1.0, list(stacks), conductivity
-        if name == "calibration_field_per_ampere":
-            assert uncertainties is not None
-            scale = 1 + step / uncertainties[name].value if ratio else 1.0
-        elif name == "conductivity":
-            sigma = None if conductivity is None else conductivity + step
-        elif name and name != "width":
-            moved = [changed(stack, name, step) for stack in stacks]
-        moved_fit = _fit(moved, measured, spread, response, signs, channels, list(names), nuisances)
-        bottom = scale * (moved_fit.values[0] + (moved_fit.values[1] / 2 if torque == "free" else 0.0))
-        answer = {"torque": float(bottom), "efficiency": float(bottom)}
-        return answer | ({"torque_conductivity": float(bottom) * sigma} if sigma is not None else {})
-
-    systematics = () if uncertainties is None else budget(uncertainties, results)
-
-    def effects(key: str) -> list[float]:
-        return [entry.effects[key] for entry in systematics]
-
-    noise_top, noise_bottom = math.sqrt(faces[0, 0]), math.sqrt(faces[1, 1])
-    efficiency = float(spin_torque_efficiency(1.0, current_density))
-    sigma_per_torque = None if conductivity is None else float(torque_conductivity(1.0, current_density / conductivity))
-    torque_conductivity_estimate = None
-    if sigma_per_torque is not None:
-        torque_conductivity_estimate = combined(
-            sigma_per_torque * torque_bottom,
-            abs(sigma_per_torque) * noise_bottom,
-            effects("torque_conductivity"),
-            "S/m",
-        )
-    return TorqueResult(
-        torque_top=combined(torque_top, noise_top, effects("torque"), "J/m^2"),
-        torque_bottom=combined(torque_bottom, noise_bottom, effects("torque"), "J/m^2"),
-        efficiency=combined(efficiency * torque_bottom, abs(efficiency) * noise_bottom, effects("efficiency"), "1"),
-        torque_conductivity=torque_conductivity_estimate,
-        current_density=Estimate(current_density, None, "A/m^2"),
-        parameters=(*names, *(nuisance.name for nuisance in nuisances)),
-        covariance=fit.covariance,
-        chi2=float(fit.dof) if std is None else fit.chi2,
-        dof=fit.dof,
-        residuals=_angles_again(fit.residuals, len(stacks), channels),
-        model_angles=_angles_again(fit.model, len(stacks), channels),
-        systematics=systematics,
-        polarity=polarity_pair(polarity),
-        checks={"residual_scatter": Estimate(math.sqrt(np.mean(fit.residuals**2)), None, "1" if ratio else "rad")} | {
-            nuisance.name: Estimate(float(value), math.sqrt(variance), "SI")
-            for nuisance, value, variance in zip(
-                nuisances, fit.values[len(names) :], np.diag(fit.covariance)[len(names) :], strict=True
-            )
-        },
-    )  # fmt: skip
+        reference, reference_spread = _calibration(calibration_angles, calibration_std, calibration, spread, len(data))
+        reference = flip(reference, signs)
+    rows = np.arange(len(data))
+    asot = Angles(rows, flip(data, signs), _weights(spread, len(data), channels))
+    groups = tuple(batches(stacks, wavelength))
+    joint = NO_ANGLES
+    if calibration == "joint" and reference is not None:
+        joint, reference = Angles(rows, reference, _weights(reference_spread, len(data), channels)), None
+    problem = TorqueProblem(
+        batches=groups,
+        reference_thickness=tuple(np.asarray(batch.stack.single_film.thickness, dtype=float) for batch in groups),
+        field=np.full(len(data), float(field)),
+        asot=asot,
+        reference=reference,
+        calibration=joint,
+        calibration_field=calibration_field,
+        pickup_signs=(complex(signs[0]), 1j * signs[1]),
+        kind=torque,
+        known_scale=spread is not None,
+        nuisances=tuple(nuisances),
+        side=side,
+        wavelength=wavelength,
+    )
+    if reference is None or spread is None or reference_spread is None:
+        return problem
+    # data - reference * ratio: the noise of the reference enters times the ratio, taken from the fit without it
+    ratio = product_matrices(replace(problem, nuisances=()).fit().model / reference)
+    covariance = _covariance(spread) + ratio @ _covariance(reference_spread) @ np.swapaxes(ratio, -1, -2)
+    return replace(problem, asot=replace(asot, weights=weights_from(covariance)))
 
 
-@dataclass(frozen=True)
-class _SeriesFit:
-    values: FloatArray
-    covariance: FloatArray
-    chi2: float
-    dof: int
-    residuals: FloatArray
-    model: FloatArray
-
-
-def _fit(
-    stacks: list[Stack],
-    measured: ComplexArray,
+def _calibration(
+    angles: npt.ArrayLike,
+    std: npt.ArrayLike | None,
+    use: CalibrationUse,
     spread: ComplexArray | None,
-    response: Callable[[Sequence[Stack]], ComplexArray],
-    signs: tuple[int, int],
-    channels: Channels,
-    names: list[str],
-    nuisances: Sequence[Nuisance],
-) -> _SeriesFit:
-    """Linear in the torques; Gauss-Newton in the nuisances, whose priors enter as further data."""
-    data = _real(measured, (1, 1), channels)
-    deviations = None if spread is None else _real(spread, (1, 1), channels)
-    shifts = np.zeros(len(nuisances))
-    torques = np.zeros(len(names))
-
-    def design_at(values: FloatArray) -> FloatArray:
-        moved = stacks
-        for nuisance, value in zip(nuisances, values, strict=True):
-            if value:
-                moved = [changed(stack, nuisance.name, float(value)) for stack in moved]
-        return np.stack([_real(column, signs, channels) for column in response(moved).T], axis=-1)
-
-    if not nuisances:
-        design = design_at(shifts)
-        fit = fit_linear(design, data, deviations, names)
-        return _SeriesFit(fit.values, fit.covariance, fit.chi2, fit.dof, fit.residuals, data - fit.residuals)
-
-    priors = np.array([nuisance.std for nuisance in nuisances])
-    if deviations is None:  # residual scatter of the fit without nuisances weighs data against priors
-        plain = fit_linear(design_at(shifts), data, None, names)
-        deviations = np.full(len(data), math.sqrt(plain.chi2 / plain.dof))
-    all_names = [*names, *(nuisance.name for nuisance in nuisances)]
-    for _ in range(50):
-        design = design_at(shifts)
-        if not torques.any():
-            torques = fit_linear(design, data, deviations, names).values
-        slopes = [
-            (design_at(shifts + row) - design_at(shifts - row)) @ torques / (2 * np.max(row))
-            for row in np.diag(priors * 1e-2)
-        ]
-        full = np.hstack([design, np.stack(slopes, axis=-1)])
-        full = np.vstack([full, np.hstack([np.zeros((len(nuisances), len(names))), np.eye(len(nuisances))])])
-        target = np.concatenate([data + np.stack(slopes, axis=-1) @ shifts, np.zeros(len(nuisances))])
-        fit = fit_linear(full, target, np.concatenate([deviations, priors]), all_names)
-        torques, moved_by = fit.values[: len(names)], fit.values[len(names) :] - shifts
-        shifts = fit.values[len(names) :]
-        if np.all(np.abs(moved_by) < 1e-6 * priors):
-            break
-    model = design_at(shifts) @ torques
-    residuals = data - model
-    chi2 = float(np.sum((residuals / deviations) ** 2) + np.sum((shifts / priors) ** 2))
-    return _SeriesFit(fit.values, fit.covariance, chi2, len(data) - len(names), residuals, model)
+    films: int,
+) -> tuple[ComplexArray, ComplexArray | None]:
+    """Calibration angles and their standard deviations, checked."""
+    reference = np.asarray(angles, dtype=complex)
+    if reference.shape != (films,):
+        raise InputError(f"calibration_angles must have one angle per stack; received {reference.shape} for {films}.")
+    require("calibration_angles", reference, "finite and not 0 (rad)", reference != 0, "Leave out films without data.")
+    if (spread is None) != (std is None):
+        raise InputError(
+            "calibration_std must be given together with std; received only one of them. Give both or none."
+        )
+    if use not in ("ratio", "joint"):
+        raise InputError(f"calibration must be 'ratio' or 'joint'; received {use!r}. Check its spelling.")
+    if use == "joint" and std is None:
+        raise InputError(
+            "std and calibration_std must be given for a joint fit, to weigh the two series against each other; "
+            "received none. Give them, or use calibration='ratio'."
+        )
+    return reference, None if std is None else complex_std("calibration_std", std, reference.shape)
 
 
 def polarity_pair(polarity: Polarity) -> tuple[int, int]:
@@ -292,47 +265,37 @@ def polarity_pair(polarity: Polarity) -> tuple[int, int]:
     return pair[0], pair[1]
 
 
-def flip(angles: ComplexArray, signs: tuple[int, int]) -> ComplexArray:
-    """Apply (s_theta, s_eps) to complex angles."""
-    return signs[0] * angles.real + 1j * signs[1] * angles.imag
-
-
 def complex_std(name: str, std: npt.ArrayLike, shape: tuple[int, ...]) -> ComplexArray:
     """Standard deviations as complex numbers (rotation + i ellipticity); a real one holds for both channels."""
     array = np.asarray(std)
     pair = array if np.iscomplexobj(array) else array * (1 + 1j)
-    spread = np.broadcast_to(pair, shape)
-    require(name, std, "finite and above 0 (rad)", (spread.real > 0) & (spread.imag > 0), "Estimate it from repeats.")
-    return spread
+    if pair.shape not in ((), shape):
+        raise InputError(f"{name} must be one number or one per stack; received {pair.shape} for {shape[0]} stacks.")
+    require(name, std, "finite and above 0 (rad)", (pair.real > 0) & (pair.imag > 0), "Estimate it from repeats.")
+    return np.broadcast_to(pair, shape)
 
 
-def _response(stack: Stack, field: float, side: Side, wavelength: float, push: str) -> complex:
-    return complex(tilt_response(stack, tilt_modes(stack.single_film, field, **{push: 1.0}), wavelength, side))
+def _covariance(spread: ComplexArray) -> FloatArray:
+    """Covariances (films, 2, 2) of independent rotation and ellipticity."""
+    covariance = np.zeros((len(spread), 2, 2))
+    covariance[:, 0, 0], covariance[:, 1, 1] = spread.real**2, spread.imag**2
+    return covariance
 
 
-def _ratio_std(
-    data: ComplexArray, std: ComplexArray, reference: ComplexArray, reference_std: ComplexArray
-) -> ComplexArray:
-    """First-order standard deviations of real and imaginary part of data / reference."""
-    ratio = data / reference
-    parts = [
-        (std.real, 1 / reference),
-        (std.imag, 1j / reference),
-        (reference_std.real, ratio / reference),
-        (reference_std.imag, 1j * ratio / reference),
-    ]
-    real, imaginary = (
-        np.sqrt(sum((size * getattr(slope, part)) ** 2 for size, slope in parts)) for part in ("real", "imag")
-    )
-    return np.asarray(real + 1j * imaginary)
+def _weights(spread: ComplexArray | None, films: int, channels: Channels) -> FloatArray:
+    """Weights (films, parts, 2) of independent rotation and ellipticity."""
+    weights = np.zeros((films, 2, 2))
+    weights[:, 0, 0], weights[:, 1, 1] = (1.0, 1.0) if spread is None else (1 / spread.real, 1 / spread.imag)
+    used = _used(channels)
+    return weights[:, [part for part in (0, 1) if used[part]]]
 
 
-def _real(values: ComplexArray, signs: tuple[int, int], channels: Channels) -> FloatArray:
-    parts = {"rotation": signs[0] * values.real, "ellipticity": signs[1] * values.imag}
-    return np.concatenate(list(parts.values())) if channels == "both" else parts[channels]
+def _thickness(film: Film) -> float:
+    return float(np.asarray(film.thickness))
 
 
-def _angles_again(values: FloatArray, count: int, channels: Channels) -> ComplexArray:
-    if channels == "both":
-        return np.asarray(values[:count] + 1j * values[count:], dtype=complex)
-    return np.asarray(values * (1.0 if channels == "rotation" else 1j), dtype=complex)
+def _used(channels: Channels) -> tuple[int, int]:
+    """1 for each of rotation and ellipticity that enters the fit, else 0."""
+    if channels not in ("both", "rotation", "ellipticity"):
+        raise InputError(f"channels must be 'both', 'rotation' or 'ellipticity'; received {channels!r}. Mend it.")
+    return int(channels != "ellipticity"), int(channels != "rotation")

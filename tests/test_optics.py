@@ -173,7 +173,8 @@ def test_splitting_film_and_layers_changes_nothing(stack, fraction, side):
         ambient=stack.ambient,
         substrate=stack.substrate,
     )
-    assert_allclose(kerr_angle(parts, 0.5, side=side), kerr_angle(stack, 0.5, side=side), rtol=1e-10)
+    # An angle that is tiny for the film's index is limited by the rounding of the reflection itself, 1e-16.
+    assert_allclose(kerr_angle(parts, 0.5, side=side), kerr_angle(stack, 0.5, side=side), rtol=1e-10, atol=1e-16)
     whole = depth_sensitivity(stack, 1, side=side)
     assert_allclose(depth_sensitivity(parts, 1, side=side).sum(), whole[0], rtol=1e-10)
     assert_allclose(reflectance(parts, side=side), reflectance(stack, side=side), rtol=1e-10)
