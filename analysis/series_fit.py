@@ -79,9 +79,6 @@ def fit_thickness_series(
         Their standard deviations (rad), as `std`; needed with `calibration_angles` and `std`.
     calibration_field
         Out-of-plane field (T) of the calibration.
-    calibration
-        "ratio": each film enters by its complex ratio angle / calibration angle, in which Q, detector gain and laser
-        power cancel. "joint": angles and calibration angles are fitted together, with nuisances common to both.
     polarity
         Signs (s_theta, s_eps) with which the set-up reports; one number when equal.
     field
@@ -92,6 +89,9 @@ def fit_thickness_series(
         Which parts of the angles to use; a calibration needs both.
     nuisances
         Model inputs to be fitted as well, within their priors.
+    calibration
+        "ratio": each film enters by its complex ratio angle / calibration angle, in which Q, detector gain and laser
+        power cancel. "joint": angles and calibration angles are fitted together, with nuisances common to both.
     uncertainties
         Standard uncertainties of model inputs, for the systematics budget; they then enter every `std`. Nuisances
         among them are left out, since the fit covers them.
@@ -176,13 +176,13 @@ def thickness_series_problem(
     calibration_angles: npt.ArrayLike | None = None,
     calibration_std: npt.ArrayLike | None = None,
     calibration_field: float = 0.85e-3,
-    calibration: CalibrationUse = "ratio",
     polarity: Polarity = 1,
     field: float = 0.0,
     side: Side = "top",
     wavelength: float = DEFAULT_WAVELENGTH,
     channels: Channels = "both",
     nuisances: Sequence[Nuisance] = (),
+    calibration: CalibrationUse = "ratio",
 ) -> TorqueProblem:
     """State what `fit_thickness_series` solves, with the same arguments: its likelihood can be sampled, too."""
     signs = polarity_pair(polarity)
