@@ -8,7 +8,8 @@ from typing import Any
 
 from acquisition.progress import Report, duration
 from acquisition.recipe import Recipe, load_recipe
-from acquisition.runner import RunResult, State, run
+from acquisition.runner import RunResult, run
+from acquisition.states import State
 from instruments import Bench, open_bench
 from procedures import Reading
 

@@ -209,6 +209,19 @@ class Journal:
             self._commit_due = max(self._commit_due, now - _BURST) + _COMMIT_INTERVAL
         return index
 
+    def extend(self, rows: Mapping[str, NDArray[np.float64]]) -> None:
+        """Store the points of an earlier run, `rows` by column, before any other; durable on return."""
+        table = np.stack([np.asarray(rows[name], dtype="<f8") for name in self._names], axis=-1)
+        try:
+            self._begin()
+            self._connection.executemany(
+                "INSERT INTO points VALUES (?, ?)", ((index, row.tobytes()) for index, row in enumerate(table))
+            )
+        except sqlite3.Error as error:
+            raise self._undo(error) from error
+        self._next = len(table)
+        self.flush()
+
     def flush(self) -> None:
         """Commit every point appended so far: call it before a pause."""
         if not self._connection.in_transaction:
@@ -289,15 +302,16 @@ class Journal:
         """When `finish` was called, ISO 8601 in UTC."""
         return self._run_value("end_time")
 
-    def rows(self) -> dict[str, NDArray[np.float64]]:
-        """All committed points: per column, in the order of `columns`, float64 of shape (points,)."""
+    def rows(self, start: int = 0) -> dict[str, NDArray[np.float64]]:
+        """Committed points from index `start` on: per column, in the order of `columns`, float64 of shape (points,)."""
         size = 8 * len(self.columns)
         buffer = bytearray()
+        query = "SELECT point, data FROM points WHERE point >= ? ORDER BY point"
         with _sqlite_errors(self.path):
-            for point, data in self._connection.execute("SELECT point, data FROM points ORDER BY point"):
-                if point * size != len(buffer) or len(data) != size:
+            for point, data in self._connection.execute(query, (start,)):
+                if (point - start) * size != len(buffer) or len(data) != size:
                     raise JournalError(
-                        f"Journal {self.path} must hold all points in full; point {len(buffer) // size} "
+                        f"Journal {self.path} must hold all points in full; point {start + len(buffer) // size} "
                         "is missing or damaged. Restore the file from a backup."
                     )
                 buffer += data

@@ -11,7 +11,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from acquisition.recipe import Recipe
-from acquisition.runner import RunResult, State
+from acquisition.runner import RunResult
+from acquisition.states import State
 from analysis.run_analysis import SampleAnalysis
 from instruments import Bench
 from procedures import Measurement
