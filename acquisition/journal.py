@@ -385,6 +385,40 @@ def interrupt(path: Path, reason: str) -> None:
             connection.close()
 
 
+def is_empty(path: Path) -> bool:
+    """Whether a journal holds nothing at all: its program died while it made the file, before the first point."""
+    with _sqlite_errors(path):
+        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True, isolation_level=None)
+        try:
+            (tables,) = connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
+            return not tables
+        finally:
+            connection.close()
+
+
+def is_held(path: Path) -> bool:
+    """Whether a program that records has the journal open; leaves the journal as it is.
+
+    A recording program keeps the write-ahead log beside the journal; only its death leaves that log without a holder.
+    """
+    with _sqlite_errors(path):
+        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=0)
+        try:
+            _check_format(path, connection)
+            if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+                return False
+            connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+            connection.execute("BEGIN EXCLUSIVE")
+            connection.execute("ROLLBACK")
+        except sqlite3.OperationalError as error:
+            if getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY"):
+                return True
+            raise
+        finally:
+            connection.close()
+    return False
+
+
 def _check_format(path: Path, connection: sqlite3.Connection) -> None:
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()

@@ -21,6 +21,7 @@ from analysis import configuration
 from analysis.errors import InputError
 from analysis.sample import Sample
 from instruments.bench_file import AnalogInputTable, BenchFile
+from instruments.bench_lock import BenchLock
 from instruments.clock import Clock, VirtualClock, WallClock
 from instruments.current_source import AmplifiedSineSource, Keithley6221Source
 from instruments.daq import AnalogInput, AnalogOutput, DigitalOutput
@@ -108,6 +109,7 @@ class Bench:
         self.clock: Clock
         grpc_options = None
         if file.simulation is None:
+            self._resources.enter_context(BenchLock(file.name))  # a simulated bench is this program's own
             self.clock = WallClock()
             visa_library = file.visa_library
         else:

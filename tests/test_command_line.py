@@ -106,7 +106,26 @@ def test_unknown_option_exits_with_two(capsys: pytest.CaptureFixture[str]) -> No
 
 
 @pytest.mark.parametrize(
-    "command", ["", "demo", "run", "analyze", "recover", "bench", "bench show", "bench check", "runs", "runs verify"]
+    "command",
+    [
+        "",
+        "demo",
+        "run",
+        "analyze",
+        "recover",
+        "bench",
+        "bench show",
+        "bench check",
+        "runs",
+        "runs verify",
+        "runs list",
+        "runs show",
+        "runs export",
+        "runs follow",
+        "runs import",
+        "recipe schema",
+        "plan",
+    ],
 )
 def test_every_command_has_help_with_an_example(capsys: pytest.CaptureFixture[str], command: str) -> None:
     with pytest.raises(SystemExit) as ended:
