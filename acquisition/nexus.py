@@ -54,9 +54,11 @@ class Tree:
         self.derived: set[str] = set()
 
     def group(self, path: str, nexus_class: str, **attributes: Any) -> None:
+        """Add a group."""
         self._add(path, _Item(attributes={"NX_class": nexus_class, **attributes}))
 
     def field(self, path: str, value: Any, **attributes: Any) -> None:
+        """Add a field."""
         self._add(path, _Item(value=_storable(value), attributes=attributes))
 
     def link(self, path: str, target: str) -> None:

@@ -46,8 +46,8 @@ def main(hours: float) -> int:
     columns = 8 * len(live.names) * (len(live) - WARM)
     grown = memory[1] - memory[0]
     print(
-        f"{duration / 3600:.1f} h in virtual time, {result.points} points: memory grew by {grown / 1e6:.3f} MB, its live "
-        f"columns by {columns / 1e6:.3f} MB: {100 * (grown / columns - 1):+.1f} %"
+        f"{duration / 3600:.1f} h in virtual time, {result.points} points: memory grew by {grown / 1e6:.3f} MB, "
+        f"its live columns by {columns / 1e6:.3f} MB: {100 * (grown / columns - 1):+.1f} %"
     )
     return int(grown > 1.05 * columns)
 
