@@ -25,6 +25,7 @@ FINAL_STATUSES = ("finished", "aborted", "failed", "interrupted")
 _RECORDING = "recording"
 _APPLICATION_ID = 0x61736F74  # "asot"
 _COMMIT_INTERVAL = 0.01  # s: above 100 points/s several points share a commit
+_LONGEST_STORAGE = 600.0  # s that another program may take to make the same run file
 _BURST = 0.5  # s: so long a burst may exceed that rate and still have a commit for every point
 
 _LAYOUT = f"""
@@ -206,7 +207,9 @@ class Journal:
         now = time.monotonic()
         if now >= self._commit_due:
             self.flush()
-            self._commit_due = max(self._commit_due, now - _BURST) + _COMMIT_INTERVAL
+            # On a slow disk commits take at most half of the time, however fast points come.
+            pause = max(_COMMIT_INTERVAL, 2 * (time.monotonic() - now))
+            self._commit_due = max(self._commit_due, now - _BURST) + pause
         return index
 
     def extend(self, rows: Mapping[str, NDArray[np.float64]]) -> None:
@@ -383,6 +386,24 @@ def interrupt(path: Path, reason: str) -> None:
             connection.execute("COMMIT")
         finally:
             connection.close()
+
+
+@contextmanager
+def reserved(path: Path) -> Iterator[None]:
+    """Keep other programs from turning the same journal into a run file while the block lasts; waits for its turn.
+
+    The process that stores a run outlives its parent: somebody may call `asot recover` meanwhile.
+    """
+    with _sqlite_errors(path):
+        connection = sqlite3.connect(
+            f"{path.resolve().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=_LONGEST_STORAGE
+        )
+    try:
+        with _sqlite_errors(path):
+            connection.execute("BEGIN IMMEDIATE")
+        yield
+    finally:
+        connection.close()
 
 
 def is_empty(path: Path) -> bool:

@@ -18,7 +18,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from acquisition.journal import FINAL_STATUSES, Journal
+from acquisition.journal import FINAL_STATUSES, Journal, reserved
 from acquisition.storage import StorageError, partial_path
 from analysis.errors import AsotError
 from analysis.kerr_channels import kerr_channels
@@ -88,6 +88,12 @@ def write_nexus(journal: Path, target: Path) -> None:
     """
     with Journal.open(journal) as source:
         tree = describe_run(source)
+    with reserved(journal):
+        _store(tree, target)
+
+
+def _store(tree: Tree, target: Path) -> None:
+    """Write `target`, or see that an existing one holds the raw data of the tree."""
     if not target.exists():
         write_tree(tree, target)
         return

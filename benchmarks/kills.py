@@ -89,7 +89,11 @@ def kill_once(folder: Path, moment: float, first_point: int, count: Count) -> No
     count.kills += 1
     count.during_points += told < POINTS - 1
     count.acknowledged += told + 1
-    list(recover(folder))
+    for _ in range(60):  # the process that makes the file outlives a killed run, and is left to finish
+        list(recover(folder))
+        if not list(folder.glob("*.journal")):
+            break
+        time.sleep(0.5)
     files = list(folder.glob("run-*.h5"))
     if told >= 0 and len(files) != 1:
         count.unreadable += 1

@@ -1,11 +1,12 @@
 """Overhead of the runner per point against pymeasure's Worker writing CSV, without instruments, in one process.
 
-Usage: python benchmarks/overhead.py [POINTS]
+Usage: python benchmarks/overhead.py [POINTS] [FOLDER]
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import statistics
 import sys
 import tempfile
@@ -47,7 +48,6 @@ def worker_seconds(count: int, folder: Path) -> float:
     start = time.perf_counter()
     worker.start()
     threading.Thread.join(worker)  # its own join would abort it
-    worker.recorder.stop()
     return (time.perf_counter() - start) / count
 
 
@@ -67,22 +67,33 @@ def runner_seconds(count: int, folder: Path) -> float:
     return (stamps[-1] - (stamps[0] if len(stamps) > 1 else began)) / (count - 1)
 
 
-def main(count: int) -> int:
+def fsync_seconds(folder: Path) -> float:
+    """Time (s) of one fsync after 4 kB, what a commit cannot do without."""
+    with (folder / "fsync").open("wb", buffering=0) as file:
+        start = time.perf_counter()
+        for _ in range(200):
+            file.write(bytes(4096))
+            os.fsync(file.fileno())
+        return (time.perf_counter() - start) / 200
+
+
+def main(count: int, base: Path = ROOT) -> int:
     """Print medians of three, and the ratio."""
     logging.disable(logging.CRITICAL)
-    with tempfile.TemporaryDirectory(dir=ROOT) as name:
+    with tempfile.TemporaryDirectory(dir=base) as name:
         folder = Path(name)
         pairs = [(worker_seconds(count, folder), runner_seconds(count, folder)) for _ in range(3)]
         worker, grouped = (statistics.median(values) for values in zip(*pairs, strict=True))
         acquisition.journal._COMMIT_INTERVAL = 0.0
-        acquisition.journal._BURST = 0.0
-        single = runner_seconds(PLAIN_COMMITS, folder)
+        acquisition.journal._BURST = 1e9
+        single, fsync = runner_seconds(PLAIN_COMMITS, folder), fsync_seconds(folder)
     print(
         f"per point, 11 columns: pymeasure Worker with CSV {worker * 1e6:.1f} us; runner with group commits "
-        f"{grouped * 1e6:.1f} us ({grouped / worker:.2f} times); with a commit for every point {single * 1e6:.0f} us"
+        f"{grouped * 1e6:.1f} us ({grouped / worker:.2f} times); with a commit for every point {single * 1e6:.0f} us, "
+        f"of which one fsync of this disk takes {fsync * 1e6:.0f} us"
     )
     return int(grouped > 2 * worker or single > 290e-6)
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 20_000))
+    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 20_000, *map(Path, sys.argv[2:3])))

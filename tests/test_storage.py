@@ -275,7 +275,7 @@ def test_a_full_disk_keeps_every_acknowledged_point_and_takes_no_point_after_the
         journal.finish("failed", "The disk was full.")
         with Journal.open(tmp_path / "a.journal") as stored:
             assert stored.status == "failed"
-            assert stored.acknowledged == journal.acknowledged > 100
+            assert stored.acknowledged == journal.acknowledged > 20
             assert set(stored.rows()["time"]) == {POINTS[0]["time"]}
 
 
