@@ -74,18 +74,17 @@ def start(folder: Path, *more: str) -> subprocess.Popen[str]:
 
 def kill_once(folder: Path, moment: float, first_point: int, count: Count) -> None:
     """Kill one run `moment` seconds after point `first_point` was acknowledged; recover it and go on with it."""
-    process = start(folder)
-    assert process.stdout is not None
     told = -1
     armed = False
-    for line in process.stdout:
-        event = json.loads(line)
-        if event["event"] == "point":
-            told = event["index"]
-            if told >= first_point and not armed:
-                armed = True
-                threading.Timer(moment, process.kill).start()
-    process.wait()
+    with start(folder) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            event = json.loads(line)
+            if event["event"] == "point":
+                told = event["index"]
+                if told >= first_point and not armed:
+                    armed = True
+                    threading.Timer(moment, process.kill).start()
     count.kills += 1
     count.during_points += told < POINTS - 1
     count.acknowledged += told + 1
