@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from acquisition.recipe import load_recipe
-    from acquisition.runner import RunResult, State, run
+    from acquisition.runner import Run, RunResult, run
+    from acquisition.states import State
 
 # Imported at the first use, so that a command which measures nothing starts without the drivers.
 _ON_USE = {
+    "Run": "acquisition.runner",
     "RunResult": "acquisition.runner",
-    "State": "acquisition.runner",
+    "State": "acquisition.states",
     "load_recipe": "acquisition.recipe",
     "run": "acquisition.runner",
 }
 
-__all__ = ["RunResult", "State", "load_recipe", "run"]
+__all__ = ["Run", "RunResult", "State", "load_recipe", "run"]
 
 
 def __getattr__(name: str) -> object:

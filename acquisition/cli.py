@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
+from acquisition.cli_runs import recipe_commands, runs
 from analysis.errors import AsotError, InputError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -27,14 +28,10 @@ def bench() -> None:
     """Look at benches."""
 
 
-@app.group()
-def runs() -> None:
-    """Look at run files."""
+app.add_command(runs)
+app.add_command(recipe_commands)
 
 
-sample_option = click.option(
-    "--sample", default="py32-fused-silica", show_default=True, help="Sample: a name in config/samples, or a path."
-)
 set_option = click.option(
     "--set",
     "settings",
@@ -42,19 +39,45 @@ set_option = click.option(
     multiple=True,
     help="Replace a key: recipe., bench., sample. or twin. May be repeated.",
 )
+sample_option = click.option(
+    "--sample", default="py32-fused-silica", show_default=True, help="Sample: a name in config/samples, or a path."
+)
 
 
-def bench_options(command: Command) -> Command:
-    """Options of every command that opens a bench."""
-    bench_option = click.option(
-        "--bench", default="simulated", show_default=True, help="Bench: a name in config/benches, or a path."
+def bench_options(bench: str, sample: str) -> Callable[[Command], Command]:
+    """Options of every command that opens a bench, with their defaults."""
+    options = (
+        set_option,
+        click.option(
+            "--sample",
+            default=sample,
+            show_default=sample or "that of the recipe, or py32-fused-silica",
+            help="Sample: a name in config/samples, or a path.",
+        ),
+        click.option(
+            "--bench",
+            default=bench,
+            show_default=bench or "that of the recipe, or simulated",
+            help="Bench: a name in config/benches, or a path.",
+        ),
     )
-    return bench_option(sample_option(set_option(command)))
+
+    def decorate(command: Command) -> Command:
+        for option in options:
+            command = option(command)
+        return command
+
+    return decorate
+
+
+default_bench = bench_options("simulated", "py32-fused-silica")
+recipe_bench = bench_options("", "")
 
 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print JSON on standard output; progress goes to standard error."
 )
+
 paths_argument = click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 
 
@@ -66,7 +89,7 @@ def out_option(default: str) -> Callable[[Command], Command]:
 
 @app.command()
 @out_option("asot-demo")
-@bench_options
+@default_bench
 @json_option
 def demo(out: Path, bench: str, sample: str, settings: tuple[str, ...], as_json: bool) -> None:
     """Run a simulated experiment and fit a measured series, from set-up to torque; under a minute.
@@ -84,9 +107,12 @@ def demo(out: Path, bench: str, sample: str, settings: tuple[str, ...], as_json:
 @app.command()
 @click.argument("recipe")
 @out_option("runs")
-@bench_options
+@recipe_bench
 @click.option("--dry-run", is_flag=True, help="Check limits, count points, estimate the duration; measure nothing.")
 @click.option("--realtime", is_flag=True, help="Let a simulated bench take as long as a real one.")
+@click.option("--resume", metavar="RUN", default="", help="Go on with a run that ended early: path, stem or id.")
+@click.option("--retries", default=1, show_default=True, help="Further tries of a point at which an instrument failed.")
+@click.option("--yes", is_flag=True, help="Start even an unusually large measurement without asking.")
 @json_option
 def run(
     recipe: str,
@@ -96,6 +122,9 @@ def run(
     settings: tuple[str, ...],
     dry_run: bool,
     realtime: bool,
+    resume: str,
+    retries: int,
+    yes: bool,
     as_json: bool,
 ) -> int:
     """Run every procedure of RECIPE, a name in config/recipes or a path.
@@ -104,6 +133,11 @@ def run(
     """
     from acquisition.batch import all_finished, run_batch
     from acquisition.progress import Report
+
+    def confirm(doubt: str) -> bool:
+        if yes or not (sys.stdin and sys.stdin.isatty()):
+            return yes
+        return click.confirm(f"{doubt}. Is that meant?", err=True)
 
     results = run_batch(
         recipe,
@@ -114,9 +148,31 @@ def run(
         settings=_settings(settings),
         dry_run=dry_run,
         realtime=realtime,
+        resume=resume,
+        retries=retries,
+        confirm=confirm,
         events=_print_event if as_json else None,
     )
     return 0 if all_finished(results) else 1
+
+
+@app.command()
+@click.argument("recipe")
+@out_option("runs")
+@recipe_bench
+@json_option
+def plan(recipe: str, out: Path, bench: str, sample: str, settings: tuple[str, ...], as_json: bool) -> None:
+    """Say what RECIPE would do: points, duration, largest field and current, file size; measure nothing.
+
+    Example: asot plan asot-demo --bench simulated
+    """
+    from acquisition.batch import run_batch
+    from acquisition.progress import Report
+
+    run_batch(
+        recipe, out, Report(as_json), bench=bench, sample=sample, settings=_settings(settings), dry_run=True,
+        events=_print_event if as_json else None,
+    )  # fmt: skip
 
 
 @app.command()
@@ -152,20 +208,18 @@ def recover(folder: Path) -> int:
 
     Example: asot recover runs
     """
-    from acquisition.storage import JOURNAL_SUFFIX, finish_run
+    from acquisition.storage import recover as recover_journals
 
-    if not folder.is_dir():
-        raise InputError(f"Folder must exist; received {folder}, which does not. Give the --out folder of the run.")
-    journals = sorted(folder.glob(f"*{JOURNAL_SUFFIX}"))
-    recovered = 0
-    for journal in journals:
-        try:
-            click.echo(f"{journal.name} -> {finish_run(journal).name}")
-            recovered += 1
-        except AsotError as error:
-            click.echo(f"asot: error: {error}", err=True)
-    click.echo(f"{recovered} of {len(journals)} journals recovered in {folder}.")
-    return 0 if recovered == len(journals) else 1
+    entries = []
+    for entry in recover_journals(folder):
+        entries.append(entry)
+        if entry.good:
+            click.echo(f"{entry.journal.name} {entry.found}.")
+        else:
+            click.echo(f"asot: error: {entry.found}", err=True)
+    made = sum(entry.path is not None for entry in entries)
+    click.echo(f"{made} of {len(entries)} journals recovered in {folder}.")
+    return 0 if all(entry.good for entry in entries) else 1
 
 
 @bench.command()
@@ -185,7 +239,7 @@ def show(name: str) -> None:
 
 
 @bench.command()
-@bench_options
+@default_bench
 def check(bench: str, sample: str, settings: tuple[str, ...]) -> None:
     """Open a bench, ask every instrument who it is, make it safe and close it.
 
@@ -199,7 +253,7 @@ def check(bench: str, sample: str, settings: tuple[str, ...]) -> None:
 
 
 @bench.command()
-@bench_options
+@default_bench
 def safe(bench: str, sample: str, settings: tuple[str, ...]) -> int:
     """Make currents and field of a real bench safe, each instrument by itself, also where others do not answer.
 
@@ -257,29 +311,6 @@ def serve(name: str, sample: str, settings: tuple[str, ...], out: Path) -> None:
                 sleep(0.5)  # on Windows a signal is not noticed before a wait ends
         except KeyboardInterrupt:
             click.echo("Stopped.")
-
-
-@runs.command()
-@paths_argument
-def verify(paths: tuple[Path, ...]) -> int:
-    """Compare run files, or folders of them, with the checksums that were written beside them.
-
-    Example: asot runs verify asot-demo
-    """
-    from analysis.run_analysis import run_files
-    from analysis.run_file import load_run, verify_run
-
-    bad = 0
-    for path in run_files(paths):
-        try:
-            verify_run(path)
-            load_run(path)
-        except InputError as error:
-            bad += 1
-            click.echo(f"asot: error: {error}", err=True)
-        else:
-            click.echo(f"{path}: good")
-    return 1 if bad else 0
 
 
 def _settings(items: tuple[str, ...]) -> dict[str, Any]:

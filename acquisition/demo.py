@@ -12,7 +12,7 @@ import numpy as np
 
 from acquisition.batch import run_batch
 from acquisition.progress import Report
-from acquisition.runner import State
+from acquisition.states import State
 from analysis import configuration
 from analysis.errors import AnalysisError, AsotError
 from analysis.figures import demo_figure, save
@@ -83,7 +83,7 @@ def demo(
         raise AsotError(f"Run {failed[0].path} {failed[0].state}: {failed[0].reason}")
 
     report.step("Analysing the run files alone: odd and even parts, loop fits, ratio to the calibration, budget")
-    analysis = analyze([result.path for result in results], current_density=REPORTED_CURRENT_DENSITY)
+    analysis = analyze([result.path for result in results if result.path], current_density=REPORTED_CURRENT_DENSITY)
     if not analysis.samples:
         raise AnalysisError("; ".join(analysis.warnings))
     measured = analysis.samples[0]

@@ -25,6 +25,7 @@ FINAL_STATUSES = ("finished", "aborted", "failed", "interrupted")
 _RECORDING = "recording"
 _APPLICATION_ID = 0x61736F74  # "asot"
 _COMMIT_INTERVAL = 0.01  # s: above 100 points/s several points share a commit
+_LONGEST_STORAGE = 600.0  # s that another program may take to make the same run file
 _BURST = 0.5  # s: so long a burst may exceed that rate and still have a commit for every point
 
 _LAYOUT = f"""
@@ -206,8 +207,23 @@ class Journal:
         now = time.monotonic()
         if now >= self._commit_due:
             self.flush()
-            self._commit_due = max(self._commit_due, now - _BURST) + _COMMIT_INTERVAL
+            # On a slow disk commits take at most half of the time, however fast points come.
+            pause = max(_COMMIT_INTERVAL, 2 * (time.monotonic() - now))
+            self._commit_due = max(self._commit_due, now - _BURST) + pause
         return index
+
+    def extend(self, rows: Mapping[str, NDArray[np.float64]]) -> None:
+        """Store the points of an earlier run, `rows` by column, before any other; durable on return."""
+        table = np.stack([np.asarray(rows[name], dtype="<f8") for name in self._names], axis=-1)
+        try:
+            self._begin()
+            self._connection.executemany(
+                "INSERT INTO points VALUES (?, ?)", ((index, row.tobytes()) for index, row in enumerate(table))
+            )
+        except sqlite3.Error as error:
+            raise self._undo(error) from error
+        self._next = len(table)
+        self.flush()
 
     def flush(self) -> None:
         """Commit every point appended so far: call it before a pause."""
@@ -289,15 +305,16 @@ class Journal:
         """When `finish` was called, ISO 8601 in UTC."""
         return self._run_value("end_time")
 
-    def rows(self) -> dict[str, NDArray[np.float64]]:
-        """All committed points: per column, in the order of `columns`, float64 of shape (points,)."""
+    def rows(self, start: int = 0) -> dict[str, NDArray[np.float64]]:
+        """Committed points from index `start` on: per column, in the order of `columns`, float64 of shape (points,)."""
         size = 8 * len(self.columns)
         buffer = bytearray()
+        query = "SELECT point, data FROM points WHERE point >= ? ORDER BY point"
         with _sqlite_errors(self.path):
-            for point, data in self._connection.execute("SELECT point, data FROM points ORDER BY point"):
-                if point * size != len(buffer) or len(data) != size:
+            for point, data in self._connection.execute(query, (start,)):
+                if (point - start) * size != len(buffer) or len(data) != size:
                     raise JournalError(
-                        f"Journal {self.path} must hold all points in full; point {len(buffer) // size} "
+                        f"Journal {self.path} must hold all points in full; point {start + len(buffer) // size} "
                         "is missing or damaged. Restore the file from a backup."
                     )
                 buffer += data
@@ -369,6 +386,58 @@ def interrupt(path: Path, reason: str) -> None:
             connection.execute("COMMIT")
         finally:
             connection.close()
+
+
+@contextmanager
+def reserved(path: Path) -> Iterator[None]:
+    """Keep other programs from turning the same journal into a run file while the block lasts; waits for its turn.
+
+    The process that stores a run outlives its parent: somebody may call `asot recover` meanwhile.
+    """
+    with _sqlite_errors(path):
+        connection = sqlite3.connect(
+            f"{path.resolve().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=_LONGEST_STORAGE
+        )
+    try:
+        with _sqlite_errors(path):
+            connection.execute("BEGIN IMMEDIATE")
+        yield
+    finally:
+        connection.close()
+
+
+def is_empty(path: Path) -> bool:
+    """Whether a journal holds nothing at all: its program died while it made the file, before the first point."""
+    with _sqlite_errors(path):
+        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True, isolation_level=None)
+        try:
+            (tables,) = connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
+            return not tables
+        finally:
+            connection.close()
+
+
+def is_held(path: Path) -> bool:
+    """Whether a program that records has the journal open; leaves the journal as it is.
+
+    A recording program keeps the write-ahead log beside the journal; only its death leaves that log without a holder.
+    """
+    with _sqlite_errors(path):
+        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=0)
+        try:
+            _check_format(path, connection)
+            if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+                return False
+            connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+            connection.execute("BEGIN EXCLUSIVE")
+            connection.execute("ROLLBACK")
+        except sqlite3.OperationalError as error:
+            if getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY"):
+                return True
+            raise
+        finally:
+            connection.close()
+    return False
 
 
 def _check_format(path: Path, connection: sqlite3.Connection) -> None:

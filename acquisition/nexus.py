@@ -18,15 +18,19 @@ from typing import Any
 import h5py
 import numpy as np
 
-from acquisition.journal import FINAL_STATUSES, Journal
+from acquisition.journal import FINAL_STATUSES, Journal, reserved
 from acquisition.storage import StorageError, partial_path
 from analysis.errors import AsotError
+from analysis.kerr_channels import kerr_channels
 from analysis.run_file import SCHEMA_VERSION, file_sha256, sidecar_path
 
 DEFINITION = "NXoptical_spectroscopy"
 DEFINITION_VERSION = "v2024.02-2011-gaf199a51"
 DEFINITION_URL = f"https://github.com/FAIRmat-NFDI/nexus_definitions/blob/af199a51/applications/{DEFINITION}.nxdl.xml"
 EXPERIMENT_TYPE = "magneto-optical Kerr effect"
+
+_DETECTOR_TYPES = ("CCD", "photodiode", "photomultiplier", "avalanche-photodiode", "streak camera", "bolometer")
+_RESERVED_SUFFIXES = ("end", "errors", "factor", "indices", "mask", "offset", "set", "weights")
 
 _OVERHEAD = 2**20  # bytes: what HDF5 needs beside the arrays, with a margin
 _ATTEMPTS = 20
@@ -42,16 +46,19 @@ class _Item:
     attributes: dict[str, Any] = field(default_factory=dict)
 
 
-class _Tree:
+class Tree:
     """What a run file shall hold, by path; written by `_write` and compared with the file by `_verify`."""
 
     def __init__(self) -> None:
         self.items: dict[str, _Item] = {}
+        self.derived: set[str] = set()
 
     def group(self, path: str, nexus_class: str, **attributes: Any) -> None:
+        """Add a group."""
         self._add(path, _Item(attributes={"NX_class": nexus_class, **attributes}))
 
     def field(self, path: str, value: Any, **attributes: Any) -> None:
+        """Add a field."""
         self._add(path, _Item(value=_storable(value), attributes=attributes))
 
     def link(self, path: str, target: str) -> None:
@@ -80,34 +87,61 @@ def write_nexus(journal: Path, target: Path) -> None:
         another `target` exists.
     """
     with Journal.open(journal) as source:
-        tree = _describe_run(source)
-    if target.exists():
-        difference = _difference(tree, target)
+        tree = describe_run(source)
+    with reserved(journal):
+        _store(tree, target)
+
+
+def _store(tree: Tree, target: Path) -> None:
+    """Write `target`, or see that an existing one holds the raw data of the tree."""
+    if not target.exists():
+        write_tree(tree, target)
+        return
+    for name in [name for name in tree.items if name.rpartition("/")[0] in tree.derived or name in tree.derived]:
+        del tree.items[name]  # an older program may have computed it otherwise: the raw data count
+    difference = _difference(tree, target)
+    if difference is not None:
+        raise StorageError(
+            f"Run file {target} must not exist yet or agree with its journal; {difference}. Move it away."
+        )
+    _write_checksum(target)
+
+
+def write_tree(tree: Tree, target: Path) -> None:
+    """Write a tree under a temporary name, compare it with what reads back, and give it its name and checksum.
+
+    Raises
+    ------
+    StorageError
+        When the disk is too full, when the file cannot be written, or when it does not read back equal.
+    """
+    partial = partial_path(target)
+    try:
+        _check_space(tree, target.parent)
+        _write(tree, partial)
+        difference = _difference(tree, partial)
         if difference is not None:
-            raise StorageError(
-                f"Run file {target} must not exist yet or agree with its journal; {difference}. Move it away."
-            )
-    else:
-        partial = partial_path(target)
-        try:
-            _check_space(tree, target.parent)
-            _write(tree, partial)
-            difference = _difference(tree, partial)
-            if difference is not None:
-                raise StorageError(
-                    f"Run file {partial} must read back as written; {difference}. Check disk and memory."
-                )
-            _publish(partial, target)
-        finally:
-            with suppress(OSError):
-                partial.unlink(missing_ok=True)
+            raise StorageError(f"Run file {partial} must read back as written; {difference}. Check disk and memory.")
+        _publish(partial, target)
+    finally:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+    _write_checksum(target)
+
+
+def _write_checksum(target: Path) -> None:
     checksum = f"{file_sha256(target)}  {target.name}\n"
     partial = partial_path(sidecar_path(target))
     partial.write_text(checksum, encoding="utf-8", newline="\n")
     _publish(partial, sidecar_path(target))
 
 
-def _describe_run(source: Journal) -> _Tree:
+def chunks(values: Any) -> tuple[int, ...]:
+    """One chunk for each column: read as a whole, it costs least."""
+    return tuple(values.shape)
+
+
+def describe_run(source: Journal) -> Tree:
     """Lay out the file of a journal; equal journals give equal trees."""
     metadata, notes, status = source.metadata, source.notes, source.status
     if status not in FINAL_STATUSES:
@@ -120,7 +154,7 @@ def _describe_run(source: Journal) -> _Tree:
         "columns": [vars(column) for column in source.columns],
         **ended,
     }
-    tree = _Tree()
+    tree = Tree()
     tree.group("", "NXroot", default="entry", creator="asot")
     tree.group("entry", "NXentry", default="data")
     tree.field("entry/definition", DEFINITION, version=DEFINITION_VERSION, URL=DEFINITION_URL)
@@ -131,7 +165,7 @@ def _describe_run(source: Journal) -> _Tree:
     tree.field("entry/start_time", metadata["start_time"])
     for name, value in ended.items():
         tree.field(f"entry/{name}", value)
-    _describe_data(tree, source, metadata["plot"])
+    _describe_channels(tree, _describe_data(tree, source, metadata["plot"]), metadata)
     _describe_instruments(tree, metadata)
     _describe_sample(tree, tomllib.loads(notes["sample"]))
     if "user" in metadata:
@@ -147,7 +181,7 @@ def _describe_run(source: Journal) -> _Tree:
     return tree
 
 
-def _describe_data(tree: _Tree, source: Journal, plot: Mapping[str, Any]) -> None:
+def _describe_data(tree: Tree, source: Journal, plot: Mapping[str, Any]) -> Mapping[str, Any]:
     axis, signal = plot["axis"], plot["signal"]
     tree.group("entry/data", "NXdata", signal=signal, axes=[axis], **{f"{axis}_indices": 0})
     tree.field("entry/data/title", plot["title"])
@@ -158,9 +192,22 @@ def _describe_data(tree: _Tree, source: Journal, plot: Mapping[str, Any]) -> Non
     errors = plot.get("errors")
     if errors is not None and errors != f"{signal}_errors":
         tree.link(f"entry/data/{signal}_errors", f"entry/data/{errors}")
+    return rows
 
 
-def _describe_instruments(tree: _Tree, metadata: Mapping[str, Any]) -> None:
+def _describe_channels(tree: Tree, rows: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:
+    """Lay out what is computed from the raw columns; a later version may compute it otherwise."""
+    for channel in kerr_channels(rows, metadata):
+        base = f"entry/{channel.name}"
+        tree.derived.add(base)
+        tree.group(base, "NXdata", signal="kerr_signal", axes=["field"], field_indices=0)
+        tree.field(f"{base}/title", channel.title)
+        tree.field(f"{base}/field", channel.field, units="T", long_name="external field")
+        tree.field(f"{base}/kerr_signal", channel.signal, units="rad", long_name="Kerr signal (peak)")
+        tree.field(f"{base}/kerr_signal_errors", channel.errors, units="rad", long_name="standard error")
+
+
+def _describe_instruments(tree: Tree, metadata: Mapping[str, Any]) -> None:
     base = "entry/instrument"
     tree.group(base, "NXinstrument")
     tree.group(f"{base}/beam_probe", "NXbeam")
@@ -170,7 +217,8 @@ def _describe_instruments(tree: _Tree, metadata: Mapping[str, Any]) -> None:
     tree.group(f"{base}/detector_kerr", "NXdetector")
     tree.field(f"{base}/detector_kerr/detector_channel_type", "single-channel")
     if "type" in detector:
-        tree.field(f"{base}/detector_kerr/detector_type", detector["type"])
+        custom = {} if detector["type"] in _DETECTOR_TYPES else {"custom": True}
+        tree.field(f"{base}/detector_kerr/detector_type", detector["type"], **custom)
     if "raw" in detector:
         tree.group(f"{base}/detector_kerr/raw_data", "NXdata", signal="raw")
         tree.link(f"{base}/detector_kerr/raw_data/raw", f"entry/data/{detector['raw']}")
@@ -193,19 +241,22 @@ def _describe_instruments(tree: _Tree, metadata: Mapping[str, Any]) -> None:
                 _describe_quantities(tree, f"{path}/{name}", instrument[key])
 
 
-def _describe_quantities(tree: _Tree, base: str, quantities: Mapping[str, Any]) -> None:
+def _describe_quantities(tree: Tree, base: str, quantities: Mapping[str, Any]) -> None:
     for name, (value, unit) in quantities.items():
+        stem, _, suffix = name.rpartition("_")
+        if suffix in _RESERVED_SUFFIXES and stem not in quantities:
+            name += "_value"  # NeXus would take hall_offset for the offset of a field `hall`
         tree.field(f"{base}/{name}", value, units=unit)
 
 
-def _describe_sample(tree: _Tree, sample: Mapping[str, Any]) -> None:
+def _describe_sample(tree: Tree, sample: Mapping[str, Any]) -> None:
     tree.group("entry/sample", "NXsample")
     tree.field("entry/sample/name", sample["name"])
     if isinstance(sample.get("description"), str):
         tree.field("entry/sample/description", sample["description"])
 
 
-def _describe_provenance(tree: _Tree, metadata: Mapping[str, Any]) -> None:
+def _describe_provenance(tree: Tree, metadata: Mapping[str, Any]) -> None:
     tree.group("entry/provenance", "NXcollection")
     facts = dict(metadata.get("provenance", {}))
     for key in ("procedure", "parameters", "seed", "status", "exit_reason", "schema_version"):
@@ -241,7 +292,7 @@ def _storable(value: Any) -> Any:
     return json.dumps(value)
 
 
-def _check_space(tree: _Tree, folder: Path) -> None:
+def _check_space(tree: Tree, folder: Path) -> None:
     """Refuse a disk that is too full beforehand: HDF5 crashes on it."""
     arrays = [item.value for item in tree.items.values() if isinstance(item.value, np.ndarray)]
     needed = sum(array.nbytes for array in arrays) + _OVERHEAD
@@ -252,7 +303,7 @@ def _check_space(tree: _Tree, folder: Path) -> None:
         )
 
 
-def _write(tree: _Tree, path: Path) -> None:
+def _write(tree: Tree, path: Path) -> None:
     """Write a tree and force it to the disk."""
     with h5py.File(path, "w") as file:
         file.attrs["HDF5_Version"] = h5py.version.hdf5_version
@@ -268,7 +319,7 @@ def _write(tree: _Tree, path: Path) -> None:
                 written = file.create_dataset(
                     name,
                     data=item.value,
-                    chunks=item.value.shape,
+                    chunks=chunks(item.value),
                     compression="gzip",
                     compression_opts=1,
                     shuffle=True,
@@ -281,7 +332,7 @@ def _write(tree: _Tree, path: Path) -> None:
         os.fsync(stream.fileno())
 
 
-def _difference(tree: _Tree, path: Path) -> str | None:
+def _difference(tree: Tree, path: Path) -> str | None:
     """Read a file back and say where it first differs from the tree; None where it does not."""
     try:
         with h5py.File(path, "r") as file:
@@ -290,7 +341,7 @@ def _difference(tree: _Tree, path: Path) -> str | None:
         return f"it cannot be read ({' '.join(str(error).split())})"
 
 
-def _differences(tree: _Tree, file: Any) -> Iterator[str]:
+def _differences(tree: Tree, file: Any) -> Iterator[str]:
     for name, item in tree.items.items():
         if (name or "/") not in file:
             yield f"{name} is missing"

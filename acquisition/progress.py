@@ -10,8 +10,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from acquisition.preflight import Preflight
 from acquisition.recipe import Recipe
-from acquisition.runner import RunResult, State
+from acquisition.runner import RunResult
+from acquisition.states import State
 from analysis.run_analysis import SampleAnalysis
 from instruments import Bench
 from procedures import Measurement
@@ -65,6 +67,16 @@ class Report:
             f"Recipe {recipe.name!r}: {len(recipe.procedures)} runs, {points} points, {duration(expected)} ({clock})"
         )
 
+    def planned(self, what: str, expected: Preflight) -> None:
+        """Say what one run will do."""
+        density = expected.largest_current_density
+        self.step(
+            f"{what}: {expected.points} points, {duration(expected.duration)}, up to "
+            f"{expected.largest_field * 1e3:g} mT, {expected.largest_current * 1e3:g} mA"
+            + (f", {density:.3g} A/m^2" if density else "")
+            + f", {expected.file_size / 1e6:.1f} MB; within all limits"
+        )
+
     @contextmanager
     def run(self, procedure: Measurement, number: int) -> Iterator[Callable[[int], None]]:
         """Show a bar for one run; yields what is to be told how many points are done."""
@@ -84,7 +96,8 @@ class Report:
             )
         for step in result.unsafe:
             self._progress.print(f"    NOT SAFE: {step}", style="bold red", markup=False, soft_wrap=True)
-        self._progress.print(f"      {result.path}", style="dim", markup=False, soft_wrap=True)
+        if result.path is not None:
+            self._progress.print(f"      {result.path}", style="dim", markup=False, soft_wrap=True)
 
     def sample_result(self, analysis: SampleAnalysis) -> None:
         """Print torque, efficiency and budget of a sample."""

@@ -27,8 +27,7 @@ PACKAGES = (
 )
 """Distributions whose version can change what is measured, stored or computed."""
 
-# What a simulated bench hides has a note of its own.
-_SECRET = re.compile(r"\b(twin\.[\w.]+)=.*", re.DOTALL)
+_SECRET = re.compile(r"\btwin\.[\w.]+=.*", re.DOTALL)  # what a simulated bench hides has a note of its own
 
 
 def provenance() -> dict[str, Any]:
@@ -39,7 +38,7 @@ def provenance() -> dict[str, Any]:
     dict
         JSON-able: `python`, `packages` (name: version, installed ones only), `git` ({"commit", "dirty"}, or
         None when the program does not run from a checkout), `platform`, `host`, `command` (list of text,
-        without the values of `twin.` settings: secrets of a simulated bench stand in their own note).
+        without the `twin.` settings: secrets of a simulated bench stand in their own note).
         It never raises: what cannot be found out is left out or None.
     """
     return {
@@ -48,7 +47,7 @@ def provenance() -> dict[str, Any]:
         "git": _git_state(Path(__file__).resolve().parents[1]),
         "platform": platform.platform(),
         "host": platform.node(),
-        "command": [_SECRET.sub(r"\1=...", argument) for argument in sys.argv],
+        "command": [_SECRET.sub("twin...", argument) for argument in sys.argv],
     }
 
 

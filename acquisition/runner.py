@@ -2,39 +2,37 @@
 
 from __future__ import annotations
 
+import math
 import secrets
-import shutil
 import threading
+import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
+from acquisition.averaging import average
+from acquisition.description import describe_run, note_end, safe_state_text
 from acquisition.heartbeat import Heartbeat
 from acquisition.journal import Journal, JournalError
-from acquisition.provenance import provenance
+from acquisition.pace import Pace, Progress
+from acquisition.preflight import make_folder, preflight, require_space
+from acquisition.resume import EarlierRun, earlier_run, require_same
+from acquisition.run_columns import columns_of
+from acquisition.states import Lifecycle, State
 from acquisition.storage import StorageError, finish_run
-from analysis.errors import AsotError
+from analysis.errors import AsotError, InputError
 from instruments import Bench
-from instruments.interrupts import held_interrupts
+from instruments.errors import LimitError
+from instruments.interrupts import single_interrupt
 from instruments.roles import SafeStateReport
-from procedures import Measurement, Reading
+from procedures import Measurement, Point, Reading
 
-_OVERHEAD = 2_000_000  # bytes of notes, metadata and file structure
-
-
-class State(StrEnum):
-    """Where a run stands."""
-
-    QUEUED = "queued"
-    RUNNING = "running"
-    FINISHED = "finished"
-    ABORTED = "aborted"
-    FAILED = "failed"
+_PREPARATION = -1  # mark of the clock before the first point, so that noise there is that of no point
+_SETTLED = 2  # points before the first missing one at which a replay also waits for the lock-in
+_RECALLED = 3  # points that a replay goes through at least
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,7 @@ class RunResult:
     Attributes
     ----------
     path
-        The run file.
+        The run file; None where a run was refused before its first point, or removed from a queue.
     state
         FINISHED, ABORTED or FAILED.
     reason
@@ -55,7 +53,7 @@ class RunResult:
         What making each instrument safe reached.
     """
 
-    path: Path
+    path: Path | None
     state: State
     reason: str
     points: int
@@ -71,25 +69,13 @@ PointListener = Callable[[int, int, Reading], None]
 """Called with index, number of points and reading, after the point was committed."""
 
 
-def run(
-    procedure: Measurement,
-    bench: Bench,
-    folder: Path,
-    *,
-    name: str,
-    recipe: str = "",
-    number: int = 0,
-    on_point: PointListener | None = None,
-    stop: threading.Event | None = None,
-) -> RunResult:
-    """Run a procedure to its end and store it.
+class Run:
+    """One run of a procedure: `execute` measures, all else may be called from any thread meanwhile.
 
     Parameters
     ----------
     procedure
         What to measure.
-    bench
-        The open bench; its clock is claimed by the calling thread.
     folder
         Where the run file goes; made if need be.
     name
@@ -98,8 +84,311 @@ def run(
         TOML text to be stored with the data.
     number
         Count of this run within its recipe: simulated noise depends on it.
+    batch
+        Id that the runs of one recipe share; "" for a run of its own.
+    tags, comment
+        Stored with the data.
+    retries
+        How often a point is tried again after an instrument failed at it.
+    resume
+        Run file or journal of a run that ended early: its points are taken over, and the first missing one is next.
     on_point
         Called after each committed point.
+    on_state
+        Called with each new state.
+    """
+
+    def __init__(
+        self,
+        procedure: Measurement,
+        folder: Path,
+        *,
+        name: str,
+        recipe: str = "",
+        number: int = 0,
+        batch: str = "",
+        tags: tuple[str, ...] = (),
+        comment: str = "",
+        retries: int = 1,
+        resume: Path | None = None,
+        on_point: PointListener | None = None,
+        on_state: Callable[[State], None] | None = None,
+    ) -> None:
+        if retries < 0:
+            raise InputError(f"Retries of a run must be at least 0; received {retries}. Give 0 for none.")
+        self.procedure, self.folder, self.name, self.number = procedure, folder, name, number
+        self.identifier = secrets.token_hex(4)
+        self.result: RunResult | None = None
+        self._texts = {"batch": batch, "tags": list(tags), "comment": comment}
+        self._recipe, self._retries, self._resume, self._on_point = recipe, retries, resume, on_point
+        self._lifecycle = Lifecycle(f"{name} {self.identifier}", on_state)
+        self._pace = Pace(procedure.point_count())
+        self._asked = threading.Event()  # looked at between points: somebody wants a pause, an abort, a skip
+        self._pause, self._current_off, self._skip, self._reason = False, False, False, ""
+
+    # ----------------------------------------------------------- for any thread
+
+    @property
+    def state(self) -> State:
+        """Where the run stands."""
+        return self._lifecycle.state
+
+    @property
+    def progress(self) -> Progress:
+        """How far the run is."""
+        return self._pace.progress()
+
+    def pause(self, *, current_off: bool = False) -> None:
+        """Pause before the next point, the current ramped to zero meanwhile if asked for."""
+        self._lifecycle.require("pause", State.RUNNING)
+        self._pause, self._current_off = True, current_off
+        self._asked.set()
+
+    def resume(self) -> None:
+        """Go on after a pause; one that was asked for and not yet reached is taken back."""
+        self._lifecycle.require("resume", State.RUNNING, State.PAUSED)
+        self._pause = False
+        if self.state is State.PAUSED:
+            self._lifecycle.move(State.RUNNING)
+
+    def skip(self) -> None:
+        """Leave out the next point, or the one that is being tried again; it is stored without measured values."""
+        self._lifecycle.require("skip a point", State.RUNNING, State.PAUSED)
+        self._skip = True
+        self._asked.set()
+
+    def abort(self, reason: str = "Aborted by the user.") -> None:
+        """End the run before the next point; a queued run does not begin."""
+        self._reason = reason
+        if self.state is State.QUEUED:
+            self.result = RunResult(None, State.ABORTED, reason, 0)
+            self._lifecycle.move(State.ABORTED)
+            return
+        self._lifecycle.move(State.ABORTING)
+        self._asked.set()
+
+    # ----------------------------------------------------------- the thread that measures
+
+    def execute(self, bench: Bench) -> RunResult:
+        """Measure every point and store the run; for what it raises see `run`."""
+        self._lifecycle.move(State.RUNNING)
+        try:
+            return self._execute(bench)
+        except KeyboardInterrupt as interrupt:
+            self._end(State.ABORTED, str(interrupt))
+            raise
+        except BaseException as error:
+            self._end(State.FAILED, f"{type(error).__name__}: {error}")
+            raise
+
+    def _execute(self, bench: Bench) -> RunResult:
+        bench.clock.claim()
+        self.procedure.check(bench)
+        earlier = None
+        if self._resume is not None:
+            earlier = earlier_run(self._resume)
+            require_same(earlier, self.procedure, self.name, bench)
+            self.number = earlier.metadata["number"]
+        require_space(self.folder, preflight(self.procedure, bench))
+        make_folder(self.folder)
+        journal = self._begin(bench, earlier)
+        state, reason = State.FINISHED, ""
+        interrupted: BaseException | None = None
+        heartbeat = Heartbeat(bench, journal.path)
+        with single_interrupt() as interrupts:
+            try:
+                try:
+                    heartbeat.beat()
+                    self._measure(bench, journal, heartbeat)
+                finally:
+                    interrupts.hold()
+            except (KeyboardInterrupt, SystemExit) as interrupt:
+                interrupts.hold()
+                interrupted = interrupt
+                state, reason = State.ABORTED, f"Interrupted ({interrupt or type(interrupt).__name__})."
+            except _AbortedError:
+                state, reason = State.ABORTED, self._reason
+            except Exception as error:  # whatever a procedure, a driver or the disk raises ends in a safe, stored run
+                state, reason = State.FAILED, f"{type(error).__name__}: {error}"
+            with heartbeat.ending():
+                safe_state = bench.make_safe()
+            path = _store(journal, state, reason, safe_state)
+            points, total = journal.acknowledged + 1, self.progress.total
+            self._end(state, reason, path, points, safe_state)
+            assert self.result is not None
+            if interrupted is not None:
+                unsafe = "; ".join(self.result.unsafe)
+                safety = f"NOT SAFE: {unsafe}" if unsafe else "the bench was made safe"
+                raise type(interrupted)(f"{reason} Stored {points} of {total} points in {path}; {safety}.")
+        return self.result
+
+    def _end(
+        self, state: State, reason: str, path: Path | None = None, points: int = 0,
+        safe_state: list[SafeStateReport] | None = None,
+    ) -> None:  # fmt: skip
+        if self.result is not None:
+            return
+        self.result = RunResult(path, state, reason, points, safe_state or [])
+        if state is State.ABORTED and self.state in (State.RUNNING, State.PAUSED):
+            self._lifecycle.move(State.ABORTING)
+        self._lifecycle.move(state)
+
+    def _begin(self, bench: Bench, earlier: EarlierRun | None) -> Journal:
+        """Make the journal, with the points of the earlier run in it."""
+        path = self.folder / f"run-{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{self.identifier}.journal"
+        metadata = {
+            "run_id": self.identifier,
+            "procedure": self.name,
+            "number": self.number,
+            **self._texts,
+            **describe_run(self.procedure, bench),
+            "resumed_from": earlier.origin if earlier else [],
+        }
+        journal = Journal.create(path, metadata, {**bench.notes, "recipe": self._recipe}, columns_of(self.procedure))
+        try:
+            if earlier is not None and earlier.points:
+                journal.extend(earlier.rows)
+        except BaseException:
+            journal.close()
+            raise
+        self._pace = Pace(self.procedure.point_count(), journal.acknowledged + 1)
+        return journal
+
+    def _measure(self, bench: Bench, journal: Journal, heartbeat: Heartbeat) -> None:
+        first = journal.acknowledged + 1
+        history: deque[tuple[int, Point]] = deque()
+        told = _Acknowledged(journal, self._on_point)
+        prepared = False
+        for index, point in self._points(journal):
+            if index < first:
+                if self.procedure.forgets(point):  # what came before leaves no trace in the sample
+                    while len(history) >= _RECALLED:
+                        history.popleft()
+                history.append((index, point))
+                continue
+            if not prepared:
+                bench.clock.mark(self.number, _PREPARATION, 0)
+                self.procedure.prepare(bench)
+                self._replay(history, bench)
+                self._pace.begin(bench.clock.now())
+                prepared = True
+            if self._asked.is_set():
+                self._safe_point(bench, told, heartbeat)
+            heartbeat.beat()
+            row = self._measure_point(index, point, bench)
+            self._pace.advance(index + 1, bench.clock.now())
+            told.append(row, self._pace.total)
+        told.flush()
+        if prepared:
+            note_end(journal, bench)
+
+    def _points(self, journal: Journal) -> Iterator[tuple[int, Point]]:
+        """Numbered points of the plan; then those of the refinement, from what the journal holds of the plan."""
+        index = -1
+        for index, point in enumerate(self.procedure.plan()):
+            yield index, point
+        if self.procedure.refinement_count():
+            planned = index + 1
+            journal.flush()
+            extra = self.procedure.refinement({name: values[:planned] for name, values in journal.rows().items()})
+            if len(extra) > self.procedure.refinement_count():
+                most = self.procedure.refinement_count()
+                raise AsotError(
+                    f"Refinement must add at most {most} points; it asks for {len(extra)}. Mend the procedure."
+                )
+            self._pace.total = planned + len(extra)
+            yield from enumerate(extra, planned)
+
+    def _replay(self, history: deque[tuple[int, Point]], bench: Bench) -> None:
+        """Bring the sample to where it was after the last point taken over: same fields, same order, no reading."""
+        for place, (index, point) in enumerate(history):
+            bench.clock.mark(self.number, index, 0)
+            self.procedure.set(point, bench)
+            if place >= len(history) - _SETTLED:
+                self.procedure.settle(bench)
+
+    def _measure_point(self, index: int, point: Point, bench: Bench) -> Reading:
+        """Measure one point; what an instrument or a driver raises is tried again, a bounded number of times."""
+        procedure, averaging = self.procedure, self.procedure.averaging()
+        readings = 1
+        for attempt in range(self._retries + 1):
+            if self._skip:
+                break
+            try:
+                bench.clock.mark(self.number, index, attempt)
+                procedure.set(point, bench)
+                procedure.settle(bench)
+                if averaging is None:
+                    reading = procedure.measure(point, bench)
+                else:
+                    reading, readings = average(procedure, point, bench, averaging)
+            except (LimitError, InputError):
+                raise  # would come again
+            except Exception:
+                if attempt == self._retries and not self._skip:
+                    raise
+            else:
+                return self._row(point, reading, attempt + 1, readings)
+        self._skip = False
+        nothing = dict.fromkeys((column.name for column in columns_of(procedure)), math.nan)
+        flags = {column.name: 0.0 for column in procedure.columns if column.role == "status"}
+        return self._row(point, {**nothing, **flags, **procedure.asked(point)}, 0, 0)
+
+    @staticmethod
+    def _row(point: Point, reading: Reading, attempts: int, readings: int) -> Reading:
+        return {
+            **reading,
+            "sequence": point.sequence,
+            "repeat": point.repeat,
+            "attempts": attempts,
+            "readings": readings,
+            "wall_time": time.time(),
+            "monotonic_time": time.monotonic(),
+        }
+
+    def _safe_point(self, bench: Bench, told: _Acknowledged, heartbeat: Heartbeat) -> None:
+        """Do between two points what was asked for meanwhile."""
+        self._asked.clear()
+        if self._pause and self.state is State.RUNNING:
+            told.flush()
+            current_off = self._current_off
+            start, wall_start = bench.clock.now(), time.monotonic()
+            if current_off:
+                self.procedure.release(bench)
+            self._lifecycle.move(State.PAUSED)
+            state = self._lifecycle.wait_while(State.PAUSED, heartbeat.beat)
+            if current_off and state is State.RUNNING:
+                self.procedure.restore(bench)
+            self._pace.leave_out(bench.clock.now() - start, time.monotonic() - wall_start)
+        if self.state is State.ABORTING:
+            raise _AbortedError
+
+
+class _AbortedError(Exception):
+    """Leaves the loop for a run that is to be aborted."""
+
+
+def run(
+    procedure: Measurement,
+    bench: Bench,
+    folder: Path,
+    *,
+    name: str,
+    recipe: str = "",
+    number: int = 0,
+    retries: int = 1,
+    resume: Path | None = None,
+    on_point: PointListener | None = None,
+    stop: threading.Event | None = None,
+) -> RunResult:
+    """Run a procedure to its end and store it.
+
+    Parameters
+    ----------
+    procedure, folder, name, recipe, number, retries, resume, on_point
+        See `Run`.
+    bench
+        The open bench; its clock is claimed by the calling thread.
     stop
         Set it from another thread to abort before the next point.
 
@@ -113,82 +402,39 @@ def run(
     ------
     LimitError
         Before anything is sent, where a set-point exceeds a limit.
+    InputError
+        Where `resume` is not a run of the same procedure, parameters, bench and sample, or finished.
     StorageError
         Where the run file could not be made; the journal is kept and named.
     KeyboardInterrupt
         After the bench was made safe and the points were stored.
     """
-    bench.clock.claim()
-    procedure.check(bench)
-    total = procedure.point_count()
-    _require_space(folder, total, len(procedure.columns))
-    identifier = secrets.token_hex(4)
-    journal_path = folder / f"run-{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{identifier}.journal"
-    instruments = _instruments(bench.describe(), "settings_start")
-    metadata = {
-        "run_id": identifier,
-        "procedure": name,
-        "parameters": procedure.parameters(),
-        "parameter_units": procedure.parameter_units(),
-        "plot": dict(procedure.plot),
-        "instruments": instruments,
-        "detector": {"raw": "x", "type": "balanced photodiodes and lock-in amplifier"},
-        "beam": {"incident_wavelength": [bench.file.laser.wavelength, "m"]},
-        "bench_name": bench.file.name,
-        "sample_name": bench.sample.name,
-        "overrides": dict(bench.overrides),
-        "number": number,
-        "points_planned": total,
-        "provenance": provenance(),
-    }
-    state, reason = State.RUNNING, ""
-    interrupted: BaseException | None = None
-    journal = Journal.create(journal_path, metadata, {**bench.notes, "recipe": recipe}, procedure.columns)
-    told = _Acknowledged(journal, total, on_point)
-    heartbeat = Heartbeat(bench, journal_path)
-    try:
-        try:
-            heartbeat.beat()
-            procedure.prepare(bench)
-            for index, point in enumerate(procedure.points()):
-                if stop is not None and stop.is_set():
-                    state, reason = State.ABORTED, "Aborted by the user."
-                    break
-                heartbeat.beat()
-                bench.clock.mark(number, index, 0)
-                procedure.set(point, bench)
-                procedure.settle(bench)
-                told.append(procedure.measure(point, bench))
-            else:
-                told.flush()
-                state = State.FINISHED
-                _note_end(journal, bench, instruments)
-        except (KeyboardInterrupt, SystemExit) as interrupt:
-            interrupted = interrupt
-            state, reason = State.ABORTED, f"Interrupted ({interrupt or type(interrupt).__name__})."
-        except Exception as error:  # whatever a procedure, a driver or the disk raises ends in a safe, stored run
-            state, reason = State.FAILED, f"{type(error).__name__}: {error}"
-    finally:
-        with held_interrupts():
-            with heartbeat.ending():
-                safe_state = bench.make_safe()
-            path = _store(journal, state, reason, safe_state)
-    result = RunResult(path, state, reason, journal.acknowledged + 1, safe_state)
-    if interrupted is not None:
-        safety = f"NOT SAFE: {'; '.join(result.unsafe)}" if result.unsafe else "the bench was made safe"
-        raise type(interrupted)(f"{reason} Stored {result.points} of {total} points in {path}; {safety}.")
-    return result
+
+    def listener(index: int, total: int, reading: Reading) -> None:
+        if on_point is not None:
+            on_point(index, total, reading)
+        if stop is not None and stop.is_set() and one.state is State.RUNNING:
+            one.abort()
+
+    one = Run(
+        procedure, folder, name=name, recipe=recipe, number=number, retries=retries, resume=resume, on_point=listener
+    )
+    if stop is not None and stop.is_set():
+        one.abort()
+        assert one.result is not None
+        return one.result
+    return one.execute(bench)
 
 
 class _Acknowledged:
-    """Appends readings to the journal, and tells the listener of each only after its commit."""
+    """Appends rows to the journal, and tells the listener of each only after its commit."""
 
-    def __init__(self, journal: Journal, total: int, on_point: PointListener | None) -> None:
-        self._journal, self._total, self._on_point = journal, total, on_point
-        self._pending: deque[tuple[int, Reading]] = deque()
+    def __init__(self, journal: Journal, on_point: PointListener | None) -> None:
+        self._journal, self._on_point = journal, on_point
+        self._pending: deque[tuple[int, int, Reading]] = deque()
 
-    def append(self, reading: Reading) -> None:
-        self._pending.append((self._journal.append(reading), reading))
+    def append(self, row: Reading, total: int) -> None:
+        self._pending.append((self._journal.append(row), total, row))
         self._tell()
 
     def flush(self) -> None:
@@ -197,15 +443,15 @@ class _Acknowledged:
 
     def _tell(self) -> None:
         while self._pending and self._pending[0][0] <= self._journal.acknowledged:
-            index, reading = self._pending.popleft()
+            event = self._pending.popleft()
             if self._on_point is not None:
-                self._on_point(index, self._total, reading)
+                self._on_point(*event)
 
 
 def _store(journal: Journal, state: State, reason: str, safe_state: list[SafeStateReport]) -> Path:
     """Close the journal and make the run file; a step that a full disk forbids keeps no other from being tried."""
     steps: list[Callable[[], None]] = [
-        lambda: journal.note("safe_state", _safe_state_text(safe_state)),
+        lambda: journal.note("safe_state", safe_state_text(safe_state)),
         lambda: journal.finish(str(state), reason),
         journal.close,
     ]
@@ -216,44 +462,3 @@ def _store(journal: Journal, state: State, reason: str, safe_state: list[SafeSta
         return finish_run(journal.path)
     except AsotError as error:
         raise StorageError(f"{error} The run itself: {state}. {reason}".strip()) from None
-
-
-def _note_end(journal: Journal, bench: Bench, instruments: dict[str, dict[str, Any]]) -> None:
-    for role, entry in _instruments(bench.describe(), "settings_end").items():
-        instruments[role] |= entry
-    journal.update_metadata({"instruments": instruments})
-
-
-def _instruments(description: dict[str, dict[str, Any]], settings: str) -> dict[str, dict[str, Any]]:
-    """Layout of `analysis.run_file`: *IDN? answers are maker, model, serial number, firmware."""
-    result = {}
-    for role, entry in description.items():
-        parts = [part.strip() for part in entry["identity"].split(",")]
-        vendor, model = (parts[0], parts[1]) if len(parts) >= 2 else ("", parts[0])
-        result[role] = {"vendor": vendor, "model": model, "identity": entry["identity"], settings: entry["settings"]}
-    return result
-
-
-def _safe_state_text(reports: list[SafeStateReport]) -> str:
-    lines = []
-    for report in reports:
-        lines += [f"{report.role}: {step}: reached" for step in report.reached]
-        lines += [f"{report.role}: {step}: FAILED" for step in report.failed]
-    return "\n".join(lines) + "\n"
-
-
-def _require_space(folder: Path, points: int, columns: int) -> None:
-    """Refuse a run for which the disk has less than twice the room: journal and file exist side by side."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(folder).free
-    except OSError as error:
-        raise AsotError(
-            f"Folder {folder} must be one that can be written; {error}. Choose another with --out."
-        ) from None
-    need = 2 * (points * columns * 8 * 2 + _OVERHEAD)
-    if free < need:
-        raise AsotError(
-            f"Folder {folder} must have {need / 1e6:.0f} MB free for {points} points; it has {free / 1e6:.0f} MB. "
-            "Free space, or choose another folder with --out."
-        )

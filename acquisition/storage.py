@@ -6,10 +6,12 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
-from acquisition.journal import Journal, interrupt
+from acquisition.journal import Journal, interrupt, is_empty, is_held
 from analysis.errors import AsotError, InputError, describe
 
 JOURNAL_SUFFIX = ".journal"
@@ -83,6 +85,63 @@ def finish_run(journal: str | Path) -> Path:
         )
     _remove_journal(journal, target)
     return target
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """What `recover` made of one journal.
+
+    Attributes
+    ----------
+    journal
+        The journal.
+    path
+        Its run file; None where there is none.
+    found
+        What was found and done, in words.
+    good
+        False where somebody has to look at it.
+    """
+
+    journal: Path
+    path: Path | None
+    found: str
+    good: bool
+
+
+def recover(folder: Path) -> Iterator[Recovery]:
+    """Finish what a crash left in `folder`, one journal after the other; a second call finds nothing more to do.
+
+    Run files that exist are never written to, and journals of runs that are still alive are left alone.
+
+    Raises
+    ------
+    InputError
+        Where there is no such folder.
+    """
+    if not folder.is_dir():
+        raise InputError(f"Folder must exist; received {folder}, which does not. Give the --out folder of the run.")
+    for journal in sorted(folder.glob(f"*{JOURNAL_SUFFIX}")):
+        try:
+            yield _recover(journal)
+        except AsotError as error:
+            yield Recovery(journal, None, str(error), good=False)
+
+
+def _recover(journal: Path) -> Recovery:
+    target = journal.with_suffix(RUN_SUFFIX)
+    if is_empty(journal):
+        _remove_journal(journal, target)
+        return Recovery(journal, None, "was made but never begun: it held nothing and was removed", good=True)
+    if is_held(journal):
+        return Recovery(journal, None, "belongs to a run that is still alive: left alone", good=True)
+    with Journal.open(journal) as source:
+        status, points = source.status, source.acknowledged + 1
+    what = "whose process died" if status == "running" else f"that had ended {status}"
+    existed = target.exists()
+    path = finish_run(journal)
+    verb = "was complete already" if existed else "was made"
+    return Recovery(journal, path, f"held {points} points of a run {what}; {path.name} {verb}", good=True)
 
 
 def partial_path(target: Path) -> Path:

@@ -68,3 +68,34 @@ def noise_bandwidth(time_constant: float, slope: int) -> float:
     """Equivalent noise bandwidth (Hz) of the filter: 1/4T, 1/8T, 3/32T, 5/64T for 6, 12, 18, 24 dB per octave."""
     stages = filter_stages(slope)
     return float(math.comb(2 * stages - 2, stages - 1)) / (4.0**stages * time_constant)
+
+
+def noise_correlation(lag: npt.ArrayLike, time_constant: float, slope: int) -> FloatArray:
+    """Correlation of white noise behind the filter between two readings.
+
+    Parameters
+    ----------
+    lag : (...)
+        Time (s) between the readings, either sign.
+    time_constant
+        Time constant T of each stage (s).
+    slope
+        6, 12, 18 or 24 dB per octave.
+
+    Returns
+    -------
+    (...)
+        From 1 at lag 0 down to 0.
+
+    Notes
+    -----
+    For n stages and x = |lag| / T: exp(-x) (n-1)!/(2n-2)! sum_k (2n-2-k)! (2x)^k / (k! (n-1-k)!), the inverse Fourier
+    transform of (1 + (2 pi f T)^2)^-n; one stage gives exp(-x), two give (1 + x) exp(-x).
+    """
+    order = filter_stages(slope) - 1
+    ratio = np.abs(np.asarray(lag, dtype=float)) / time_constant
+    total = np.zeros_like(ratio)
+    for power in range(order + 1):
+        weight = math.factorial(2 * order - power) / (math.factorial(power) * math.factorial(order - power))
+        total += weight * (2 * ratio) ** power
+    return np.asarray(np.exp(-ratio) * total * math.factorial(order) / math.factorial(2 * order))

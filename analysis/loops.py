@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -65,7 +66,7 @@ class Loop:
 
 
 def kerr_loops(run: xarray.Dataset) -> list[Loop]:
-    """Loops of a run, one per polarisation.
+    """Loops of a run, one per polarisation and pass, whatever order their points were measured in.
 
     Parameters
     ----------
@@ -84,9 +85,14 @@ def kerr_loops(run: xarray.Dataset) -> list[Loop]:
     """
     name = run.attrs.get("run_id", "run")
     polarization = run["polarization"].to_numpy()
+    # Runs from before the columns existed hold one pass, in order; what a refinement added lies beyond the last pass.
+    place = run["sequence"].to_numpy() if "sequence" in run else np.arange(len(polarization))
+    repeat = run["repeat"].to_numpy() if "repeat" in run else np.zeros(len(polarization))
+    passes = range(run.attrs.get("parameters", {}).get("repeats", 1))
     loops = []
-    for angle in dict.fromkeys(polarization.tolist()):
-        here = np.flatnonzero(polarization == angle)
+    for angle, number in itertools.product(dict.fromkeys(polarization.tolist()), passes):
+        here = np.flatnonzero((polarization == angle) & (repeat == number))
+        here = here[np.argsort(place[here], kind="stable")]
         asked, field = run["field_set"].to_numpy()[here], run["field"].to_numpy()[here]
         signal = run["kerr_signal"].to_numpy()[here]
         good = (run["lock_in_status"].to_numpy()[here] == 0) & np.isfinite(signal) & np.isfinite(field)

@@ -15,6 +15,7 @@ from analysis.optics import reflectance
 from analysis.sample import Sample
 from instruments import openers
 from instruments.bench_file import BenchFile
+from instruments.bench_lock import BenchLock
 from instruments.clock import Clock, VirtualClock, WallClock
 from instruments.errors import DeviceError, LimitError
 from instruments.interrupts import held_interrupts
@@ -99,6 +100,7 @@ class Bench:
         self.clock: Clock
         visa_library = grpc_options = None
         if file.simulation is None:
+            self._resources.enter_context(BenchLock(file.name))  # a simulated bench is this program's own
             self.clock = WallClock()
         else:
             from instruments.simulation.wire import SimulatedWire

@@ -1,9 +1,9 @@
 """What is measured: one pymeasure procedure per kind of measurement."""
 
 from procedures.field_sweep import FieldSweep
-from procedures.measurement import Measurement, Point, Reading
+from procedures.measurement import Averaging, Measurement, Point, Reading
 
 PROCEDURES: dict[str, type[Measurement]] = {"field-sweep": FieldSweep}
 """Procedures by the name that recipes use."""
 
-__all__ = ["PROCEDURES", "FieldSweep", "Measurement", "Point", "Reading"]
+__all__ = ["PROCEDURES", "Averaging", "FieldSweep", "Measurement", "Point", "Reading"]

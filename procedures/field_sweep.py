@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -15,16 +15,11 @@ from analysis.stack import FloatArray
 from instruments import Bench
 from instruments.errors import DeviceError, LimitError
 from instruments.roles import CurrentPath
-from procedures.measurement import FloatListParameter, Measurement, Point, Reading
+from procedures.measurement import Averaging, FloatListParameter, Measurement, Point, Reading
+from procedures.order import Order, hysteresis_loop, ordered, refined_fields
 
 _HEADROOM = 5.0  # lock-in range over the signal at the first point
 _LEAST_RANGE = 200e-9  # V
-
-
-def hysteresis_loop(largest_field: float, steps: int) -> FloatArray:
-    """Fields (2 steps,) (T) of a full loop: from +`largest_field` down to its negative, and back up."""
-    down = np.linspace(largest_field, -largest_field, steps)
-    return np.concatenate([down, down[::-1]])
 
 
 class FieldSweep(Measurement):
@@ -88,6 +83,26 @@ class FieldSweep(Measurement):
         "Unsettled remainder", default=1e-3, minimum=1e-6, maximum=0.5,
         description="Part of a step that may still be missing when a point is read",
     )  # fmt: skip
+    order = ListParameter(
+        "Order", choices=["loops", "snake", "interleaved"], default="loops",
+        description="One loop after the other; all polarisations at each field, there and back; or +H and -H in turn",
+    )  # fmt: skip
+    target_error = FloatParameter(
+        "Target standard error", units="nrad", default=0, minimum=0, maximum=1e9,
+        description="Each point is averaged until the Kerr signal is known so well; 0 for a single reading",
+    )  # fmt: skip
+    longest_average = FloatParameter(
+        "Longest average", units="s", default=60, minimum=0, maximum=1e6,
+        description="Time after which a point is done even if the target is not reached",
+    )  # fmt: skip
+    refine = IntegerParameter(
+        "Refinement", default=0, minimum=0, maximum=1000,
+        description="Fields added in a second pass where the signal changes most",
+    )  # fmt: skip
+    refine_within = FloatParameter(
+        "Refinement within", units="mT", default=10, minimum=0, maximum=2000,
+        description="Fields are added between this and its negative only",
+    )  # fmt: skip
 
     columns: ClassVar[tuple[Column, ...]] = (
         Column("time", "s", "bench time", "time"),
@@ -115,15 +130,62 @@ class FieldSweep(Measurement):
         return f"{what}, {channel}, {self.current:g} mA"
 
     def points(self) -> Iterator[Point]:
-        """One loop for each polarisation."""
-        for polarization in self.polarizations:
-            for field in hysteresis_loop(self.largest_field * 1e-3, self.steps):
-                yield Point(field=float(field), polarization=math.radians(polarization))
+        """One loop for each polarisation, in the chosen order."""
+        return self._loops(hysteresis_loop(self.highest_field(), self.steps), repeat=0)
+
+    def _loops(self, fields: FloatArray, repeat: int) -> Iterator[Point]:
+        angles = [math.radians(angle) for angle in self.polarizations]
+        for angle, step in ordered(Order(self.order), len(angles), len(fields)):
+            yield Point(float(fields[step]), angles[angle], angle * len(fields) + step, repeat)
+
+    def highest_field(self) -> float:
+        """Field (T) from which the loops run to its negative."""
+        return float(self.largest_field) * 1e-3
+
+    def pass_count(self) -> int:
+        """Return the number of points of all loops."""
+        return 2 * int(self.steps) * len(self.polarizations)
+
+    def asked(self, point: Point) -> Reading:
+        """Field and polarisation."""
+        assert point.polarization is not None and point.field is not None
+        return {"field_set": point.field, "polarization": point.polarization}
+
+    def forgets(self, point: Point) -> bool:
+        """Whether the sample is saturated: at the largest field."""
+        return point.field is not None and abs(point.field) >= self.highest_field()
+
+    def refinement(self, rows: Mapping[str, FloatArray]) -> Sequence[Point]:
+        """A second loop for each polarisation, over the fields between which the signal changes most."""
+        order = np.lexsort((rows["sequence"], rows["repeat"]))
+        loop = rows["sequence"] // (2 * self.steps) + rows["repeat"] * len(self.polarizations)
+        extra = refined_fields(
+            rows["field_set"][order], rows["kerr_signal"][order], loop[order], self.refine, self.refine_within * 1e-3
+        )
+        if not len(extra):
+            return ()
+        down = np.concatenate([[self.highest_field()], extra[::-1], [-self.highest_field()]])
+        return tuple(self._loops(np.concatenate([down, -down]), repeat=self.repeats))
+
+    def refinement_count(self) -> int:
+        """Both branches, with saturation at their ends."""
+        return 2 * (self.refine + 2) * len(self.polarizations) if self.refine else 0
+
+    def averaging(self) -> Averaging | None:
+        """Average the Kerr signal where a target is set."""
+        if not self.target_error:
+            return None
+        return Averaging(
+            "kerr_signal", self.target_error * 1e-9, self.longest_average, self.time_constant, self.filter_slope
+        )
+
+    def largest_currents(self) -> Mapping[CurrentPath, float]:
+        """Return the one amplitude on the one path."""
+        return {self._path: self.current * 1e-3}
 
     def check(self, bench: Bench) -> None:
-        """Hold current, current density and field against the limits."""
-        bench.check_current(self._path, self.current * 1e-3)
-        bench.check_field(self.largest_field * 1e-3)
+        """Hold current, current density, frequency and field against the limits."""
+        super().check(bench)
         bench.lock_in.check_filter(time_constant=self.time_constant, slope=self.filter_slope)
         if self.path == "coil" and self.frequency > 102e3:
             raise LimitError(
@@ -133,8 +195,7 @@ class FieldSweep(Measurement):
     def prepare(self, bench: Bench) -> None:
         """Saturate, choose the path, start the current, lock the reference, choose the lock-in's range."""
         bench.check_laser_power()
-        for source in (bench.sample_source, bench.calibration_source):
-            source.set_amplitude(0.0)
+        self.release(bench)
         bench.relay.select(self._path)
         bench.quarter_wave.insert(self.channel == "ellipticity")
         bench.lock_in.configure(time_constant=self.time_constant, slope=self.filter_slope)
@@ -145,6 +206,16 @@ class FieldSweep(Measurement):
         bench.clock.wait(self.settling_time(bench))
         reading = bench.lock_in.read()
         bench.lock_in.set_sensitivity(max(_HEADROOM * math.hypot(reading.x, reading.y), _LEAST_RANGE))
+
+    def release(self, bench: Bench) -> None:
+        """Bring both currents to zero."""
+        for source in (bench.sample_source, bench.calibration_source):
+            source.set_amplitude(0.0)
+
+    def restore(self, bench: Bench) -> None:
+        """Ramp the current up again, and wait until the lock-in has followed."""
+        self._start_current(bench)
+        bench.clock.wait(self.settling_time(bench))
 
     def _start_current(self, bench: Bench) -> None:
         source = bench.source(self._path)
@@ -184,11 +255,9 @@ class FieldSweep(Measurement):
         reading = bench.lock_in.read()
         total = bench.sum_detector.read()
         x, y = bench.stage.position()
-        assert point.polarization is not None and point.field is not None
         return {
             "time": bench.clock.now(),
-            "field_set": point.field,
-            "polarization": point.polarization,
+            **self.asked(point),
             "field": bench.magnet.measure(),
             "kerr_signal": float(detection.kerr_signal(reading.x, total, bench.sum_detector.gain)),
             "x": reading.x,

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, ClassVar
 
+import numpy.typing as npt
 from pymeasure.experiment import Procedure
 from pymeasure.experiment.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 
-from analysis import configuration
+from analysis import configuration, detection
 from analysis.errors import InputError
 from analysis.run_file import Column
+from analysis.stack import FloatArray
 from instruments import Bench
+from instruments.roles import CurrentPath
 
 
 @dataclass(frozen=True)
@@ -28,14 +31,53 @@ class Point:
         In-plane field (T).
     polarization
         Incident polarisation (rad); the other plates follow it.
+    sequence
+        Place of the point within one pass, in the order in which the procedure describes itself: sorting by it
+        undoes whatever order the points were measured in.
+    repeat
+        Pass that the point belongs to; `Measurement.repeats` for the points of a refinement.
     """
 
     field: float | None = None
     polarization: float | None = None
+    sequence: int = 0
+    repeat: int = 0
 
 
 Reading = dict[str, float]
 """What one point gives: a number for each column of the procedure."""
+
+
+@dataclass(frozen=True)
+class Averaging:
+    """How long a point is averaged.
+
+    Attributes
+    ----------
+    signal
+        Column whose standard error counts.
+    target
+        Standard error, in the unit of that column, at which the point is done.
+    time_limit
+        Time (s) from the first reading on after which it is done all the same.
+    time_constant, slope
+        Of the lock-in's filter (s, dB per octave), which correlates successive readings.
+    """
+
+    signal: str
+    target: float
+    time_limit: float
+    time_constant: float
+    slope: int
+
+    @property
+    def spacing(self) -> float:
+        """Time (s) between readings: half the inverse noise bandwidth, beyond which little is new in between."""
+        return 1 / (2 * detection.noise_bandwidth(self.time_constant, self.slope))
+
+    def correlation(self, lag: npt.ArrayLike) -> FloatArray:
+        """Correlation (n,) of the noise of two readings `lag` (n,) (s) apart."""
+        return detection.noise_correlation(lag, self.time_constant, self.slope)
 
 
 class FloatListParameter(Parameter):  # type: ignore[misc]
@@ -63,21 +105,69 @@ class Measurement(Procedure):  # type: ignore[misc]
     """A procedure whose loop is run by `acquisition.run`.
 
     Subclasses declare parameters (pymeasure's), `columns`, `points` and `measure`, and prepare the bench in
-    `prepare`; safe state, storage, progress and abort come from the runner.
+    `prepare`; safe state, storage, progress, pause, abort, retry and resume come from the runner.
     """
+
+    repeats = IntegerParameter(
+        "Repeats", default=1, minimum=1, maximum=10_000, description="Passes over all points, one after the other"
+    )
 
     columns: ClassVar[tuple[Column, ...]]
     plot: ClassVar[Mapping[str, str]]
 
     @abstractmethod
     def points(self) -> Iterator[Point]:
-        """Set-points in order: deterministic, produced lazily."""
+        """Set-points of one pass in the order in which they are measured: deterministic, produced lazily."""
+
+    @abstractmethod
+    def asked(self, point: Point) -> Reading:
+        """Columns that say what was asked for at `point`."""
 
     @abstractmethod
     def prepare(self, bench: Bench) -> None:
         """Bring the bench to where the first point can be set; limits are checked before anything is sent."""
 
     @abstractmethod
+    def release(self, bench: Bench) -> None:
+        """Bring the current to zero for a pause; the rest stays as it is."""
+
+    @abstractmethod
+    def restore(self, bench: Bench) -> None:
+        """Bring the current back after `release`."""
+
+    @abstractmethod
+    def largest_currents(self) -> Mapping[CurrentPath, float]:
+        """Largest amplitude (A peak) on each path that is used."""
+
+    def plan(self) -> Iterator[Point]:
+        """Set-points of all passes; what `refinement` adds comes after them."""
+        for repeat in range(self.repeats):
+            for point in self.points():
+                yield replace(point, repeat=repeat) if repeat else point
+
+    def refinement(self, rows: Mapping[str, FloatArray]) -> Sequence[Point]:
+        """Points of a second pass where the signal changes: a pure function of the stored `rows` of the plan.
+
+        At most `refinement_count` points, inside the limits that `check` holds; none by default.
+        """
+        return ()
+
+    def refinement_count(self) -> int:
+        """Largest number of points that `refinement` can return."""
+        return 0
+
+    def averaging(self) -> Averaging | None:
+        """How each point is averaged; None for a single reading."""
+        return None
+
+    def forgets(self, point: Point) -> bool:
+        """Whether the state of the sample at `point` does not depend on the points before: saturation."""
+        return False
+
+    def highest_field(self) -> float:
+        """Largest field (T) of all points; 0 where none sets a field."""
+        return max((abs(point.field) for point in self.points() if point.field is not None), default=0.0)
+
     def check(self, bench: Bench) -> None:
         """Hold every set-point against the limits of bench and sample; sends nothing.
 
@@ -86,6 +176,11 @@ class Measurement(Procedure):  # type: ignore[misc]
         LimitError
             Naming the set-point and the limit.
         """
+        for path, amplitude in self.largest_currents().items():
+            bench.check_current(path, amplitude)
+        for point in self.points():
+            if point.field is not None:
+                bench.check_field(point.field)
 
     @abstractmethod
     def set(self, point: Point, bench: Bench) -> None:
@@ -107,15 +202,21 @@ class Measurement(Procedure):  # type: ignore[misc]
     def title(self) -> str:
         """Say in a few words what this run measures."""
 
-    def point_count(self) -> int:
-        """Return the number of points."""
+    def pass_count(self) -> int:
+        """Return the number of points of one pass; override where counting them one by one would take long."""
         return sum(1 for _ in self.points())
 
+    def point_count(self) -> int:
+        """Return the number of points of all passes, at most."""
+        return int(self.repeats) * self.pass_count() + self.refinement_count()
+
     def duration(self, bench: Bench) -> float:
-        """Return the expected duration (s) of all points: settling at each, and the travel of the field."""
-        fields = [point.field for point in self.points() if point.field is not None]
+        """Return the expected duration (s) of all points: settling, averaging at most, and travel of the field."""
+        fields = (point.field for point in self.points() if point.field is not None)
         travel = sum(bench.magnet.travel_time(start, stop) for start, stop in pairwise(fields))
-        return self.point_count() * self.settling_time(bench) + travel
+        averaging = self.averaging()
+        point = self.settling_time(bench) + (averaging.time_limit if averaging else 0.0)
+        return self.point_count() * point + travel * self.point_count() / self.pass_count()
 
     @classmethod
     def from_table(cls, table: Mapping[str, object], source: str) -> Measurement:

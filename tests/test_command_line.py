@@ -122,6 +122,13 @@ def test_unknown_option_exits_with_two(capsys: pytest.CaptureFixture[str]) -> No
         "bench serve",
         "runs",
         "runs verify",
+        "runs list",
+        "runs show",
+        "runs export",
+        "runs follow",
+        "runs import",
+        "recipe schema",
+        "plan",
     ],
 )
 def test_every_command_has_help_with_an_example(capsys: pytest.CaptureFixture[str], command: str) -> None:

@@ -275,7 +275,7 @@ def test_a_full_disk_keeps_every_acknowledged_point_and_takes_no_point_after_the
         journal.finish("failed", "The disk was full.")
         with Journal.open(tmp_path / "a.journal") as stored:
             assert stored.status == "failed"
-            assert stored.acknowledged == journal.acknowledged >= 0
+            assert stored.acknowledged == journal.acknowledged > 20
             assert set(stored.rows()["time"]) == {POINTS[0]["time"]}
 
 
@@ -479,7 +479,7 @@ def test_provenance_names_versions_and_command_without_git_and_without_secrets(
     facts = provenance()
     assert facts["git"] is None
     assert facts["packages"]["h5py"] == h5py.__version__
-    assert facts["command"] == ["asot", "--set", "twin.torque_bottom=...", "--set=recipe.steps=3"]
+    assert facts["command"] == ["asot", "--set", "twin...", "--set=recipe.steps=3"]
     json.dumps(facts)
 
 

@@ -187,7 +187,8 @@ def client_file(document: Mapping[str, Any], server: BenchServer) -> str:
         return server.resources.get(value, value) if isinstance(value, str) else value
 
     table = {key: value for key, value in moved(document).items() if key != "simulation"}
-    return toml_text(table | {"visa_library": "@py", "daq_server": server.daq_server})
+    name = f"{table['name']} at {server.daq_server}"  # the lock on a bench goes by its name
+    return toml_text(table | {"name": name, "visa_library": "@py", "daq_server": server.daq_server})
 
 
 def toml_text(document: Mapping[str, Any], path: str = "") -> str:

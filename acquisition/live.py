@@ -1,0 +1,42 @@
+"""Points of a run under way, in memory, for plots: growing without copies, readable from any thread."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+_BLOCK = 1024  # points
+
+
+class LiveColumns:
+    """Columns that grow point by point; 8 bytes a number, in blocks that never move.
+
+    Parameters
+    ----------
+    names
+        Columns to be kept; others of a row are left out.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = tuple(names)
+        self._blocks: list[NDArray[np.float64]] = []
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def append(self, row: Mapping[str, float]) -> None:
+        """Add a point; one thread alone may do so."""
+        place = self._count % _BLOCK
+        if place == 0:
+            self._blocks.append(np.empty((len(self.names), _BLOCK)))
+        self._blocks[-1][:, place] = [row[name] for name in self.names]
+        self._count += 1  # last, so that readers see complete points only
+
+    def column(self, name: str) -> NDArray[np.float64]:
+        """Copy of a column (points,), as far as it is complete."""
+        count, place = self._count, self.names.index(name)
+        blocks = [block[place] for block in self._blocks[: -(-count // _BLOCK)]]
+        return np.concatenate(blocks)[:count] if blocks else np.empty(0)

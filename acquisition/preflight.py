@@ -1,0 +1,113 @@
+"""What a run will do and need, before anything is sent: limits, duration, size, largest current and field."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from acquisition.run_columns import columns_of
+from analysis.errors import AsotError
+from instruments import Bench
+from procedures import Measurement
+
+MANY_POINTS = 100_000
+"""A recipe of more points than this is questioned: a zero too many is typed easily."""
+
+LONG = 7 * 24 * 3600.0
+"""Expected duration (s) above which a recipe is questioned."""
+
+_OVERHEAD = 2_000_000  # bytes of notes, metadata and file structure
+_PER_POINT = 40  # bytes that the journal needs for a point beside its numbers
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """What a run will do.
+
+    Attributes
+    ----------
+    points
+        Number of points, at most.
+    duration
+        Expected duration (s) on the clock of the bench, at most.
+    file_size, journal_size
+        Bytes, at most (the file is compressed).
+    largest_current
+        Amplitude (A peak).
+    largest_current_density
+        In the sample (A/m^2 peak); 0 where no current runs through it.
+    largest_field
+        (T)
+    """
+
+    points: int
+    duration: float
+    file_size: int
+    journal_size: int
+    largest_current: float
+    largest_current_density: float
+    largest_field: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the form that the JSON output uses."""
+        return dict(vars(self))
+
+
+def preflight(procedure: Measurement, bench: Bench) -> Preflight:
+    """Say what a run will do; sends nothing. Limits are held by `Measurement.check`."""
+    points = procedure.point_count()
+    numbers = 8 * points * len(columns_of(procedure))
+    currents = procedure.largest_currents()
+    return Preflight(
+        points,
+        procedure.duration(bench),
+        2 * numbers + _OVERHEAD,  # the raw columns, and what is derived from them beside them
+        numbers + _PER_POINT * points + _OVERHEAD,
+        max(currents.values(), default=0.0),
+        bench.sample.current_density(currents.get("sample", 0.0)),
+        procedure.highest_field(),
+    )
+
+
+def doubts(points: int, duration: float) -> str:
+    """Say why somebody should be asked before so many points or so long a measurement; "" where there is no need."""
+    if points > MANY_POINTS:
+        return f"{points:,} points are planned, more than {MANY_POINTS:,}"
+    if duration > LONG:
+        return f"{duration / 86400:.0f} days are planned, more than {LONG / 86400:.0f}"
+    return ""
+
+
+def free_space(folder: Path) -> int:
+    """Free bytes where `folder` is or will be."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
+
+
+def require_space(folder: Path, expected: Preflight) -> None:
+    """Raise AsotError where the disk has less than twice what journal and run file need side by side."""
+    need = 2 * (expected.file_size + expected.journal_size)
+    try:
+        free = free_space(folder.resolve())
+    except OSError as error:
+        raise AsotError(
+            f"Folder {folder} must be one that can be written; {error}. Choose another with --out."
+        ) from None
+    if free < need:
+        raise AsotError(
+            f"Folder {folder} must have {need / 1e6:.0f} MB free for {expected.points} points; it has "
+            f"{free / 1e6:.0f} MB. Free space, or choose another folder with --out."
+        )
+
+
+def make_folder(folder: Path) -> None:
+    """Make `folder`; AsotError where that cannot be done."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise AsotError(
+            f"Folder {folder} must be one that can be written; {error}. Choose another with --out."
+        ) from None

@@ -1,0 +1,125 @@
+"""The run that another one goes on with: found by path, stem or id, and compared with what is to be measured."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from acquisition.run_columns import columns_of
+from acquisition.storage import JOURNAL_SUFFIX, RUN_SUFFIX, finish_run
+from analysis.errors import InputError
+from analysis.run_file import load_run
+from instruments import Bench
+from procedures import Measurement
+
+
+@dataclass(frozen=True)
+class EarlierRun:
+    """Points of a run that ended before its time.
+
+    Attributes
+    ----------
+    path
+        Its run file, which stays as it is.
+    metadata
+        Its metadata.
+    rows
+        Its points, by column.
+    """
+
+    path: Path
+    metadata: dict[str, Any]
+    rows: dict[str, NDArray[np.float64]]
+
+    @property
+    def points(self) -> int:
+        """Number of points."""
+        return len(next(iter(self.rows.values())))
+
+    @property
+    def origin(self) -> list[dict[str, Any]]:
+        """Runs that the points come from, the latest last."""
+        here = {
+            "run_id": self.metadata["run_id"],
+            "file": self.path.name,
+            "sha256": self.metadata.get("sha256", ""),
+            "status": self.metadata["status"],
+            "points": self.points,
+        }
+        return [*self.metadata.get("resumed_from", []), here]
+
+
+def find_run(run: str | Path, folder: Path) -> Path:
+    """Find a run by path, by stem or by id.
+
+    Parameters
+    ----------
+    run
+        Path of a run file or journal; or the stem or the id of one in `folder`.
+    folder
+        Where stems and ids are looked for.
+
+    Raises
+    ------
+    InputError
+        Where there is none.
+    """
+    path = Path(run)
+    if path.is_file():
+        return path
+    for base in (folder, path.parent):
+        for pattern in (path.name, f"run-*-{path.name}"):
+            for suffix in (RUN_SUFFIX, JOURNAL_SUFFIX):
+                found = sorted(base.glob(f"{pattern}{suffix}")) if path.name else []
+                if found:
+                    return found[0]
+    raise InputError(
+        f"Run must be a path, a stem or an id in {folder}; received {str(run)!r}, which is none. "
+        "`asot runs list FOLDER` shows what is there; --out says where to look."
+    )
+
+
+def earlier_run(path: Path) -> EarlierRun:
+    """Read a run that is to be gone on with; a journal that a dead process left becomes a run file first.
+
+    Raises
+    ------
+    JournalError
+        Where the run is still alive.
+    InputError
+        Where the run finished, or its file is damaged.
+    """
+    if path.suffix == JOURNAL_SUFFIX:
+        path = finish_run(path)
+    dataset = load_run(path)
+    if dataset.attrs["status"] == "finished":
+        raise InputError(f"Run to be resumed must have ended early; {path.name} finished. Start a new run instead.")
+    return EarlierRun(path, dict(dataset.attrs), {str(name): dataset[name].to_numpy() for name in dataset.data_vars})
+
+
+def require_same(earlier: EarlierRun, procedure: Measurement, name: str, bench: Bench) -> None:
+    """Raise InputError unless `procedure` on `bench` is what the earlier run measured."""
+    metadata = earlier.metadata
+    pairs: dict[str, tuple[Any, Any]] = {
+        "procedure": (metadata["procedure"], name),
+        "bench": (metadata["bench_name"], bench.file.name),
+        "sample": (metadata["sample_name"], bench.sample.name),
+    }
+    now = json.loads(json.dumps(procedure.parameters()))
+    for key in {**metadata["parameters"], **now}:
+        pairs[f"parameter {key}"] = (metadata["parameters"].get(key), now.get(key))
+    names = [column.name for column in columns_of(procedure)]
+    pairs["columns"] = (list(earlier.rows), names)
+    differences = [
+        f"{key} was {before!r} and is {after!r}" for key, (before, after) in pairs.items() if before != after
+    ]
+    if differences:
+        raise InputError(
+            f"Run {earlier.path.name} must be resumed as it was started; {'; '.join(differences)}. "
+            "Give the same recipe, bench, sample and --set."
+        )

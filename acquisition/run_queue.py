@@ -1,0 +1,104 @@
+"""The queue: runs one after the other on one bench; one that fails does not stop the next."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from acquisition.runner import Run, RunResult
+from acquisition.states import State
+from analysis.errors import InputError
+from instruments import Bench
+
+
+class Queue:
+    """Runs in order. Window and command line both use it; any thread may add, remove and abort.
+
+    Parameters
+    ----------
+    bench
+        The open bench on which all of them run.
+    on_begin, on_end
+        Called in the thread that measures, before and after each run.
+    """
+
+    def __init__(
+        self,
+        bench: Bench,
+        *,
+        on_begin: Callable[[Run], None] | None = None,
+        on_end: Callable[[Run, RunResult], None] | None = None,
+    ) -> None:
+        self._bench, self._on_begin, self._on_end = bench, on_begin, on_end
+        self._runs: list[Run] = []
+        self._lock = threading.Lock()
+        self._executing = False
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """All runs in order, those that ended included."""
+        return tuple(self._runs)
+
+    @property
+    def current(self) -> Run | None:
+        """The run that is being measured, if any."""
+        return next((run for run in self.runs if run.state in (State.RUNNING, State.PAUSED, State.ABORTING)), None)
+
+    def add(self, run: Run) -> Run:
+        """Put a run at the end; also while others are measured."""
+        if run.state is not State.QUEUED:
+            raise InputError(f"Run added to a queue must be queued; it is {run.state}. Make a new one.")
+        with self._lock:
+            self._runs.append(run)
+        return run
+
+    def remove(self, run: Run) -> None:
+        """Skip a run that has not begun: it ends ABORTED and measures nothing."""
+        run.abort("Removed from the queue.")
+
+    def abort(self, reason: str = "Aborted by the user.") -> None:
+        """Abort the run that is being measured and all that follow."""
+        for run in reversed(self.runs):
+            if run.state in (State.QUEUED, State.RUNNING, State.PAUSED):
+                run.abort(reason)
+
+    def execute(self) -> list[RunResult]:
+        """Measure until no queued run is left.
+
+        Returns
+        -------
+        list of RunResult
+            Of every run of the queue that has ended, in order.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            After the run was stored and the bench made safe; the runs that follow are aborted.
+        """
+        with self._lock:
+            if self._executing:
+                raise InputError("A queue must be executed by one thread; another one is at it. Add runs to it.")
+            self._executing = True
+        try:
+            while (run := self._next()) is not None:
+                self._execute(run)
+        except KeyboardInterrupt:
+            self.abort("A run before it was interrupted.")
+            raise
+        finally:
+            self._executing = False
+        return [run.result for run in self.runs if run.result is not None]
+
+    def _next(self) -> Run | None:
+        return next((run for run in self.runs if run.state is State.QUEUED), None)
+
+    def _execute(self, run: Run) -> None:
+        if self._on_begin is not None:
+            self._on_begin(run)
+        try:
+            run.execute(self._bench)
+        except Exception:
+            if run.result is None:  # it was aborted between the look at its state and the start
+                raise
+        if self._on_end is not None and run.result is not None:
+            self._on_end(run, run.result)
