@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -320,7 +321,8 @@ def _settings(items: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _print_event(event: dict[str, Any]) -> None:
-    print(json.dumps(event), flush=True)
+    with suppress(BrokenPipeError):  # a reader that has seen enough must not end a measurement
+        print(json.dumps(event), flush=True)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -345,5 +347,6 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _fail(error: object, code: int) -> None:
-    click.echo(f"asot: error: {' '.join(str(error).split())}", err=True)
+    notes = getattr(error, "__notes__", [])
+    click.echo(f"asot: error: {' '.join(' '.join([str(error), *notes]).split())}", err=True)
     sys.exit(code)

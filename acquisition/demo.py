@@ -91,8 +91,11 @@ def demo(
     series = fit_measured_series()
 
     document = {**analysis.as_dict(), "series": series.as_dict()}
-    (out / "result.json").write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-    figures = write_figure(measured, series, out)
+    try:
+        (out / "result.json").write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+        figures = write_figure(measured, series, out)
+    except OSError as error:
+        raise AsotError(f"Folder {out} must take figure and result; {error}. Choose another with --out.") from None
     report.demo_result(measured, series, analysis.warnings)
     report.step(f"Wrote {len(results)} run files, {', '.join(path.name for path in figures)} and result.json to {out}")
     return document
@@ -153,7 +156,7 @@ def series_response(stacks: list[Stack], result: TorqueResult) -> Any:
 def write_figure(measured: SampleAnalysis, series: Series, out: Path) -> list[Path]:
     """Draw and save the figure of the demonstration."""
     sample = measured.sample
-    fits = fitted_loops(measured.data, sample.stack(), sample.film.coercive_field)
+    fits = fitted_loops(measured.data, sample.stack(), sample.film.coercive_field, wavelength=measured.wavelength)
     note = (
         f"{sample.name}: efficiency {measured.result.efficiency}      "
         f"measured series: efficiency {series.result.efficiency}"

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -103,7 +104,7 @@ class Report:
         """Print torque, efficiency and budget of a sample."""
         result = analysis.result
         self._result.print()
-        table = Table(title=f"{analysis.sample.name}", title_justify="left", show_header=False, box=None)
+        table = Table(title=escape(analysis.sample.name), title_justify="left", show_header=False, box=None)
         for name, value, note in _rows(result, f"at {result.current_density.value:.3g} A/m^2"):
             table.add_row(name, value, note)
         imaginary = result.checks["imaginary_torque"]

@@ -82,6 +82,8 @@ class Queue:
         try:
             while (run := self._next()) is not None:
                 self._execute(run)
+                if run.result is not None and run.result.unsafe:  # no further current on a bench that did not obey
+                    self.abort(f"The bench is NOT SAFE after an earlier run: {'; '.join(run.result.unsafe)}.")
         except KeyboardInterrupt:
             self.abort("A run before it was interrupted.")
             raise

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 CHANNELS: tuple[Channel, ...] = ("rotation", "ellipticity")
 """The two parts of a complex Kerr angle."""
 
+_SAME_CURRENT = 0.01  # relative difference of currents that count as equal
 _CERTAIN = 5.0  # standard errors by which a calibration signal must differ from zero to show its sign
 
 
@@ -131,6 +132,12 @@ def sample_data(
         else {}
         for channel in CHANNELS
     }
+    for path, values in currents.items():
+        if values and max(values) - min(values) > _SAME_CURRENT * max(values):
+            raise AnalysisError(
+                f"Runs of {stack.name!r} with the current through the {path} must have the same current; received "
+                f"{min(values):.4g} to {max(values):.4g} A. Analyse each current by itself."
+            )
     averaged = {key: _average(key, entries, signs[key[1]], coercive_field) for key, entries in loops.items()}
     return SampleData(
         averaged,

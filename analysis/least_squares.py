@@ -108,6 +108,8 @@ def _decomposed(
         raise IdentifiabilityError(
             f"Data must respond to {silent}; they do not at all. Fix it, or measure what depends on it."
         )
+    if len(names) == 1:  # alone it is always told apart
+        return norms, np.ones(1), weighted / norms, np.ones((1, 1))
     left, singular, right = np.linalg.svd(weighted / norms, full_matrices=False)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         inflation = np.sqrt(np.sum((right / singular[:, np.newaxis]) ** 2, axis=0))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from analysis.errors import AnalysisError, InputError
@@ -65,6 +65,12 @@ class Estimate:
         factor = float(ndtri(quantile) if self.dof is None else stdtrit(self.dof, quantile))
         half = factor * self._known_std()
         return self.value - half, self.value + half
+
+    def scaled(self, factor: float) -> Estimate:
+        """Return this number and its uncertainties times `factor`."""
+        stds = (None if std is None else abs(factor) * std for std in (self.std, self.noise_std))
+        std, noise_std = stds
+        return replace(self, value=factor * self.value, std=std, noise_std=noise_std)
 
     def p_value(self, expected: float = 0.0) -> float:
         """Probability of a distance from `expected` as large as this one, or larger, by chance alone.

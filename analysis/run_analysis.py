@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from analysis import configuration
-from analysis.averaged_loops import SampleData, sample_data
-from analysis.errors import AnalysisError, InputError
+from analysis.averaged_loops import CHANNELS, SampleData, sample_data
+from analysis.errors import AnalysisError, AsotError, InputError
 from analysis.result import TorqueResult
-from analysis.run_file import load_run
+from analysis.run_file import load_run, verify_run
 from analysis.sample import Sample
 from analysis.sample_fit import fit_sample
+from analysis.stack import require
 
 if TYPE_CHECKING:
     import xarray
+
+_IMPROBABLE = 1e-3  # probability below which a chi2 is told
+_LARGEST_PHASE = math.radians(5)  # of the signal against the detection phase; its cosine is then 0.996
 
 
 @dataclass(frozen=True)
@@ -33,12 +41,15 @@ class SampleAnalysis:
         Torques with uncertainties.
     data
         Averaged loops behind them.
+    wavelength
+        Of the light (m).
     """
 
     sample: Sample
     runs: tuple[str, ...]
     result: TorqueResult
     data: SampleData
+    wavelength: float
 
     def as_dict(self) -> dict[str, Any]:
         """Return the form that the JSON output uses."""
@@ -60,12 +71,7 @@ class Analysis:
 def sample_of(run: xarray.Dataset) -> Sample:
     """Sample of a run: its note, with the keys that were set beside the file."""
     name = Path(run.attrs["path"]).name
-    overrides = {
-        key.removeprefix("sample."): value
-        for key, value in run.attrs.get("overrides", {}).items()
-        if key.startswith("sample.")
-    }
-    document = configuration.override(run.attrs["sample"], overrides, name)
+    document = configuration.override(run.attrs["sample"], _sample_overrides(run), name)
     return configuration.validate(Sample, document, f"{name}, note sample")
 
 
@@ -86,13 +92,17 @@ def analyze(paths: Iterable[str | Path], *, current_density: float | None = None
     Raises
     ------
     InputError
-        Where a path does not exist, or there is no run file at all.
+        Where a path does not exist, there is no run file at all, or the current density is 0.
     """
+    if current_density is not None:
+        require("current_density", current_density, "finite and above 0 A/m^2", current_density > 0, "Leave it out.")
     warnings: list[str] = []
-    groups: dict[str, list[xarray.Dataset]] = {}
+    runs = []
     for path in run_files(paths):
         try:
             run = load_run(path)
+            if "sha256" in run.attrs:
+                verify_run(path)
         except InputError as error:
             warnings.append(f"{path.name} left out: {error}")
             continue
@@ -104,28 +114,92 @@ def analyze(paths: Iterable[str | Path], *, current_density: float | None = None
             warnings.append(
                 f"{path.name}: {flagged} of {run.sizes['point']} points left out for overload or lost reference."
             )
-        groups.setdefault(str(run.attrs["sample"].get("name")), []).append(run)
+        warnings += _phase_warnings(run)
+        runs.append(run)
     samples = []
-    for name, runs in groups.items():
+    for group in measurements(runs):
+        name = str(group[0].attrs["sample"].get("name"))
         try:
-            samples.append(_analyze_sample(runs, current_density))
-        except AnalysisError as error:
+            entry = _analyze_sample(group, current_density)
+        except AsotError as error:
             warnings.append(f"Sample {name} left out: {error}")
+            continue
+        samples.append(entry)
+        result = entry.result
+        if result.checks["imaginary_torque"].p_value() < _IMPROBABLE:
+            warnings.append(
+                f"Sample {name}: rotation and ellipticity do not agree with opposite torques of equal size (chi2 "
+                f"{result.chi2:.3g} for {result.dof} dof). Do not trust the torque: check phases, wave plates and the "
+                "sample file, or fit both torques freely (fit_sample(..., torque='free'))."
+            )
     return Analysis(tuple(samples), tuple(warnings))
+
+
+def measurements(runs: Iterable[xarray.Dataset]) -> list[list[xarray.Dataset]]:
+    """Group runs into measurements of one sample.
+
+    The runs of one recipe that hold calibration and ASOT, each in both channels, stand by themselves, so that a
+    repeated measurement gives a second result and not a mixture. What is not complete by itself is pooled with the
+    other incomplete recipes of the same sample file.
+    """
+    batches: dict[tuple[str, str], list[xarray.Dataset]] = {}
+    for run in runs:
+        sample = json.dumps([run.attrs["sample"], _sample_overrides(run)], sort_keys=True, default=str)
+        batches.setdefault((sample, run.attrs.get("batch", "")), []).append(run)
+    groups: list[list[xarray.Dataset]] = []
+    pooled: dict[str, list[xarray.Dataset]] = {}
+    for (sample, _), members in batches.items():
+        kinds = {(run.attrs["parameters"].get("path"), run.attrs["parameters"].get("channel")) for run in members}
+        if {(path, channel) for path in ("sample", "coil") for channel in CHANNELS} <= kinds:
+            groups.append(members)
+        else:
+            pooled.setdefault(sample, []).extend(members)
+    return groups + list(pooled.values())
+
+
+def _phase_warnings(run: xarray.Dataset) -> list[str]:
+    """Warn where the signal stands off the detection phase: what is in Y is missing in X."""
+    x, y = (run[name].to_numpy() for name in ("x", "y"))
+    good = (run["lock_in_status"].to_numpy() == 0) & np.isfinite(x) & np.isfinite(y)
+    x, y = x[good], y[good]
+    if len(x) < 3 or not np.any(x):
+        return []
+    slope = float(np.sum(x * y) / np.sum(x**2))
+    std = math.sqrt(float(np.sum((y - slope * x) ** 2)) / (len(x) - 1) / float(np.sum(x**2)))
+    if abs(slope) < max(math.tan(_LARGEST_PHASE), 5 * std):
+        return []
+    path = run.attrs["parameters"].get("path")
+    source = "sample_source" if path == "sample" else "calibration_source"
+    return [
+        f"{Path(run.attrs['path']).name}: the signal is {math.degrees(math.atan(slope)):+.0f} degrees off the "
+        f"detection phase, so that X misses part of it. Measure the phase of this current path on a shunt and set "
+        f"`phase` of [{source}] in the bench file."
+    ]
+
+
+def _sample_overrides(run: xarray.Dataset) -> dict[str, Any]:
+    """Keys of the sample file that were set beside it."""
+    overrides = run.attrs.get("overrides", {}).items()
+    return {key.removeprefix("sample."): value for key, value in overrides if key.startswith("sample.")}
 
 
 def _analyze_sample(runs: list[xarray.Dataset], current_density: float | None) -> SampleAnalysis:
     sample = sample_of(runs[0])
     stack = sample.stack()
+    wavelengths = {run.attrs["beam"]["incident_wavelength"][0] for run in runs}
+    if len(wavelengths) != 1:
+        raise AnalysisError(f"Runs must share a wavelength; received {sorted(wavelengths)} m. Analyse them apart.")
+    wavelength = float(wavelengths.pop())
     result = fit_sample(
         runs,
         stack,
         coercive_field=sample.film.coercive_field,
         current_density=current_density,
+        wavelength=wavelength,
         uncertainties=sample.uncertainties(),
     )
-    data = sample_data(runs, stack, sample.film.coercive_field)
-    return SampleAnalysis(sample, tuple(Path(run.attrs["path"]).name for run in runs), result, data)
+    data = sample_data(runs, stack, sample.film.coercive_field, wavelength=wavelength)
+    return SampleAnalysis(sample, tuple(Path(run.attrs["path"]).name for run in runs), result, data, wavelength)
 
 
 def run_files(paths: Iterable[str | Path]) -> list[Path]:

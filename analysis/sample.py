@@ -86,6 +86,10 @@ class FilmTable(Table):
                 raise ValueError(
                     f"must have {key} above 0; received {getattr(self, key).value:g}. Check its sign and unit."
                 )
+        if self.thickness.value > 1e-5:
+            raise ValueError(
+                f"must have a thickness of at most 10 um; received {self.thickness.value:g} m. Write it with its unit."
+            )
         if self.k.value < 0:
             raise ValueError(f"must have k of at least 0; received {self.k.value:g}. Absorption is positive here.")
         return self
@@ -99,6 +103,8 @@ class GeometryTable(Table):
     @model_validator(mode="after")
     def _in_range(self) -> GeometryTable:
         _positive(self.width)
+        if self.width.value > 0.1:
+            raise ValueError(f"must have a width of at most 0.1 m; received {self.width.value:g} m. Write its unit.")
         return self
 
 

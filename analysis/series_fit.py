@@ -13,7 +13,7 @@ import numpy.typing as npt
 from analysis.errors import InputError
 from analysis.optics import DEFAULT_WAVELENGTH
 from analysis.result import Estimate, TorqueResult
-from analysis.stack import ComplexArray, Film, FloatArray, Side, Stack, require
+from analysis.stack import ComplexArray, FloatArray, Side, Stack, require
 from analysis.stack_batch import batches
 from analysis.systematics import budget
 from analysis.torque_fit import (
@@ -132,7 +132,10 @@ def fit_thickness_series(
     fit = problem.fit()
     used = _used(channels)
     fit = replace(fit, residuals=flip(fit.residuals, used), model=flip(fit.model, used))
-    thickest = max((stack.single_film for stack in stacks), key=_thickness)
+    thickness = np.empty(len(stacks))
+    for batch, reference in zip(problem.batches, problem.reference_thickness, strict=True):
+        thickness[batch.positions] = reference
+    thickest = stacks[int(np.argmax(thickness))].single_film
     conductivity = None if thickest.conductivity is None else float(np.asarray(thickest.conductivity))
     inputs = dict(uncertainties or {})
     fitted = {nuisance.name for nuisance in nuisances}
@@ -288,10 +291,6 @@ def _weights(spread: ComplexArray | None, films: int, channels: Channels) -> Flo
     weights[:, 0, 0], weights[:, 1, 1] = (1.0, 1.0) if spread is None else (1 / spread.real, 1 / spread.imag)
     used = _used(channels)
     return weights[:, [part for part in (0, 1) if used[part]]]
-
-
-def _thickness(film: Film) -> float:
-    return float(np.asarray(film.thickness))
 
 
 def _used(channels: Channels) -> tuple[int, int]:

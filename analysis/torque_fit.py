@@ -227,10 +227,15 @@ def torque_result(
         std_source=fit.std_source,
         systematics=tuple(systematics),
         polarity=polarity,
-        checks={**fit.checks(), **checks},
+        checks={**_scaled_checks(fit.checks(), scale), **checks},
         at_bounds=fit.at_bounds,
         calibration_residuals=flip(fit.calibration_residuals, polarity) if fit.calibration_residuals.size else None,
     )
+
+
+def _scaled_checks(checks: Mapping[str, Estimate], scale: float) -> dict[str, Estimate]:
+    """Checks that are torques, at the current density to which torques are reported."""
+    return {name: check.scaled(scale) if check.unit == "J/m^2" else check for name, check in checks.items()}
 
 
 def flip(angles: ComplexArray, signs: tuple[int, int]) -> ComplexArray:

@@ -53,7 +53,10 @@ class SR830LockIn:
         self.check_filter(time_constant=time_constant, slope=slope)
         self.driver.time_constant = time_constant
         self.driver.filter_slope = slope
+        # What a colleague may have left otherwise: it would give another number without an error.
         self.driver.input_coupling = "AC"
+        self.driver.harmonic = 1
+        self.driver.filter_synchronous = False
         self._time_constant, self._slope = self.driver.time_constant, int(self.driver.filter_slope)
         self._compare("time constant", time_constant, self._time_constant, "s")
         self._compare("filter slope", slope, self._slope, "dB/octave")
