@@ -74,13 +74,13 @@ def draw_series(
     nm, nrad = 1e9, 1e9
     axes.axhline(0, color="0.8", lw=0.8)
     axes.plot(thickness * nm, angles.real * nrad, "s", color="black", ms=4.5, label="Kerr rotation, measured")
-    axes.plot(model_thickness * nm, model.real * nrad, "-", color="black", lw=1.2, label="model")
+    axes.plot(model_thickness * nm, model.real * nrad, "-", color="black", lw=1.2, label="Kerr rotation, model")
     axes.plot(thickness * nm, angles.imag * nrad, "o", color=UP, ms=4.5, label="Ellipticity, measured")
-    axes.plot(model_thickness * nm, model.imag * nrad, "--", color=UP, lw=1.2, label="model")
+    axes.plot(model_thickness * nm, model.imag * nrad, "--", color=UP, lw=1.2, label="Ellipticity, model")
     axes.set_xlabel("Py thickness (nm)")
     axes.set_ylabel("Kerr angle (nrad)")
     axes.set_title(
-        f"{letter}   Measured thickness series, ASOT at {current_density:.3g} A/m²",
+        f"{letter}   Measured thickness series, ASOT at {current_density:.3g} A/m², signs as published (polarity −1)",
         loc="left",
         fontsize=9,
         fontweight="bold",
