@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-import math
 import re
-import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-import pyvisa
-from pymeasure.adapters import VISAAdapter
-from pymeasure.instruments.keithley import Keithley6221
-from pymeasure.instruments.newport import ESP300
-from pymeasure.instruments.srs import SR830
-
 from analysis import configuration
 from analysis.errors import InputError
 from analysis.sample import Sample
-from instruments.bench_file import AnalogInputTable, BenchFile
+from instruments import openers
+from instruments.bench_file import BenchFile
 from instruments.clock import Clock, VirtualClock, WallClock
-from instruments.current_source import AmplifiedSineSource, Keithley6221Source
-from instruments.daq import AnalogInput, AnalogOutput, DigitalOutput
-from instruments.detector import AnalogSum
+from instruments.connections import Connections
 from instruments.errors import DeviceError, LimitError
-from instruments.lock_in import SR830LockIn
-from instruments.magnet import AnalogMagnet, HallProbe
-from instruments.motion import Esp300Axis, Esp300Rotator, Esp300Stage, FlippedQuarterWave
-from instruments.relay import InterlockedRelay
 from instruments.roles import (
     CurrentPath,
     CurrentSource,
@@ -59,6 +46,8 @@ class Bench:
     lock_in, sample_source, calibration_source, relay, magnet, stage, polarization_plate, analyser_plate, quarter_wave,
     sum_detector
         The roles.
+    field_angle
+        What turns the field against the sample, None where nothing does.
     clock
         Time of the bench: virtual where it is simulated.
     sample
@@ -85,6 +74,7 @@ class Bench:
     analyser_plate: Rotator
     quarter_wave: QuarterWavePlate
     sum_detector: SumDetector
+    field_angle: Rotator | None = None
 
     def __init__(
         self,
@@ -120,113 +110,27 @@ class Bench:
             visa_library, grpc_options = self.wire.visa_library, self.wire.grpc_options
             self.notes["twin"] = self.wire.secrets
 
-        adapters: dict[str, VISAAdapter] = {}
-
-        def adapter(resource: str) -> VISAAdapter:
-            if resource not in adapters:
-                try:
-                    adapters[resource] = VISAAdapter(resource, visa_library)
-                except (pyvisa.Error, OSError, ValueError) as error:
-                    raise DeviceError(
-                        resource, f"cannot be opened ({error}).",
-                        "Check that it is switched on and that the address in the bench file is right.",
-                    ) from None  # fmt: skip
-                self._resources.callback(adapters[resource].close)
-            return adapters[resource]
-
-        def analog_input(table: AnalogInputTable, name: str) -> AnalogInput:
-            task = AnalogInput(
-                table.channel, name=name, minimum=table.minimum, maximum=table.maximum, terminal=table.terminal,
-                grpc_options=grpc_options,
-            )  # fmt: skip
-            self._resources.callback(task.close)
-            return task
-
-        def digital_output(lines: list[str], name: str) -> DigitalOutput:
-            task = DigitalOutput(lines, name=name, grpc_options=grpc_options)
-            self._resources.callback(task.close)
-            return task
-
-        sr830 = SR830(adapter(file.lock_in.resource))
-        _answers("lock_in", file.lock_in.resource, lambda: sr830.id)
-        self.lock_in = SR830LockIn(sr830, self.clock)
-        table = file.sample_source
-        keithley = Keithley6221(adapter(table.resource))
-        _answers("sample_source", table.resource, lambda: keithley.id)
-        self.sample_source = Keithley6221Source(
-            keithley, self.clock, phase=table.phase, largest_current=table.largest_current, ramp_rate=table.ramp_rate,
-            compliance=table.compliance,
-        )  # fmt: skip
-        coil = file.calibration_source
-        self.calibration_source = AmplifiedSineSource(
-            sr830,
-            self.clock,
-            gain=coil.gain,
-            phase=coil.phase,
-            largest_current=coil.largest_current,
-            ramp_rate=coil.ramp_rate,
-        )
-        contacts = digital_output([file.relay.sample, file.relay.coil], "relay")
-        self.relay = InterlockedRelay(contacts, (self.sample_source, self.calibration_source), self.clock)
-
-        magnet = file.magnet
-        output = AnalogOutput(magnet.output, name="magnet supply", grpc_options=grpc_options)
-        self._resources.callback(output.close)
-        self.magnet = AnalogMagnet(
-            output,
-            HallProbe(analog_input(magnet.hall, "Hall probe"), magnet.hall_gain, magnet.hall_offset),
-            self.clock,
-            tesla_per_volt=magnet.tesla_per_volt,
-            largest_field=min(magnet.largest_field, self.sample.limits.field),
-            ramp_rate=magnet.ramp_rate,
-            lag=magnet.lag,
-            tolerance=magnet.tolerance,
-        )
-
-        controllers: dict[str, ESP300] = {}
-
-        def axis(resource: str, number: int, name: str, travel: tuple[float, float], resolution: float) -> Esp300Axis:
-            if resource not in controllers:
-                with warnings.catch_warnings():  # the driver says that it does not know whether an ESP300 speaks SCPI
-                    warnings.simplefilter("ignore", FutureWarning)
-                    controllers[resource] = ESP300(adapter(resource))
-                _answers(name, resource, lambda: controllers[resource].ask("VE?"))
-            return Esp300Axis(
-                controllers[resource], number, self.clock, name=name, travel=travel, resolution=resolution
-            )
-
-        stage = file.stage
-        low, high = (limit * 1e3 for limit in stage.travel)
-        self.stage = Esp300Stage(
-            *(axis(stage.resource, number, f"stage {letter}", (low, high), stage.resolution * 1e3)
-              for letter, number in (("x", stage.x_axis), ("y", stage.y_axis)))
-        )  # fmt: skip
-        mounts = {
-            role: axis(table.resource, table.axis, role, (-720.0, 720.0), math.degrees(table.resolution))
-            for role, table in (
-                ("polarization_plate", file.polarization_plate),
-                ("analyser_plate", file.analyser_plate),
-                ("quarter_wave", file.quarter_wave),
-            )
-        }
-        self.polarization_plate = Esp300Rotator(
-            mounts["polarization_plate"], "polarization_plate", file.polarization_plate.zero
-        )
-        self.analyser_plate = Esp300Rotator(mounts["analyser_plate"], "analyser_plate", file.analyser_plate.zero)
-        flip = digital_output([file.quarter_wave.flip], "quarter-wave flip mount")
-        self.quarter_wave = FlippedQuarterWave(mounts["quarter_wave"], file.quarter_wave.zero, flip)
-        self.sum_detector = AnalogSum(
-            analog_input(file.sum_detector.input, "detector sum"),
-            gain=file.sum_detector.gain,
-            responsivity=file.sum_detector.responsivity,
-        )
+        connections = Connections(self.clock, visa_library, grpc_options, self._resources)
+        self.lock_in = openers.open_lock_in(file.lock_in, connections)
+        self.sample_source = openers.open_sample_source(file.sample_source, connections)
+        self.calibration_source = openers.open_calibration_source(file.calibration_source, self.lock_in, connections)
+        self.relay = openers.open_relay(file.relay, (self.sample_source, self.calibration_source), connections)
+        self.magnet = openers.open_magnet(file.magnet, self.sample.limits.field, connections)
+        self.stage = openers.open_stage(file.stage, connections)
+        self.polarization_plate = openers.open_rotator(file.polarization_plate, "polarization_plate", connections)
+        self.analyser_plate = openers.open_rotator(file.analyser_plate, "analyser_plate", connections)
+        self.quarter_wave = openers.open_quarter_wave(file.quarter_wave, connections)
+        if file.field_angle is not None:
+            self.field_angle = openers.open_rotator(file.field_angle, "field_angle", connections)
+        self.sum_detector = openers.open_sum_detector(file.sum_detector, connections)
 
     @property
     def instruments(self) -> tuple[Instrument, ...]:
         """Every instrument, in the order in which they are made safe: currents first, then contacts, then the field."""
+        optional = () if self.field_angle is None else (self.field_angle,)
         return (
             self.sample_source, self.calibration_source, self.relay, self.magnet, self.lock_in, self.stage,
-            self.polarization_plate, self.analyser_plate, self.quarter_wave, self.sum_detector,
+            self.polarization_plate, self.analyser_plate, self.quarter_wave, self.sum_detector, *optional,
         )  # fmt: skip
 
     def check_current(self, path: CurrentPath, amplitude: float) -> None:
@@ -361,14 +265,3 @@ def open_bench(
 def without_secrets(text: str) -> str:
     """Bench file text with every `[simulation.twin...]` table cut out, the rest verbatim."""
     return re.sub(r"(?ms)^\[simulation\.twin[.\]].*?(?=^\[(?!simulation\.twin[.\]])|\Z)", "", text)
-
-
-def _answers(role: str, resource: str, ask: Callable[[], object]) -> None:
-    try:
-        ask()
-    except (pyvisa.Error, OSError, ValueError) as error:
-        raise DeviceError(
-            f"{role} ({resource})",
-            f"does not answer ({error}).",
-            "Check that it is switched on and its address is right.",
-        ) from None

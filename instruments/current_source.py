@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 from pymeasure.instruments.keithley import Keithley6221
-from pymeasure.instruments.srs import SR830
 
 from instruments.clock import Clock
 from instruments.errors import DeviceError, LimitError
+from instruments.lock_in import SR830LockIn, SR860LockIn
 from instruments.roles import Quantity, SafeStateReport
 from instruments.safe_state import try_every_step
 
@@ -166,26 +166,33 @@ class AmplifiedSineSource(_RampedSource):
 
     Notes
     -----
-    An SR830's sine output ends at 4 mV rms, not at zero: a relay has to disconnect the amplifier when no
-    current may flow.
+    The sine output ends at 4 mV rms (SR830) or 1 nV rms (SR860), not at zero: a relay has to disconnect the
+    amplifier when no current may flow.
     """
 
     role = "calibration_source"
-    least, most = 0.004, 5.0  # V rms
 
     def __init__(
-        self, driver: SR830, clock: Clock, *, gain: float, phase: float, largest_current: float, ramp_rate: float
+        self,
+        lock_in: SR830LockIn | SR860LockIn,
+        clock: Clock,
+        *,
+        gain: float,
+        phase: float,
+        largest_current: float,
+        ramp_rate: float,
     ) -> None:
-        if largest_current > self.most * math.sqrt(2) * gain:
+        most = lock_in.largest_sine * math.sqrt(2) * gain
+        if largest_current > most:
             raise LimitError(
-                f"calibration_source: largest_current must be at most {self.most * math.sqrt(2) * gain:g} A peak, "
-                f"what 5 V rms make of a gain of {gain:g} A/V; received {largest_current:g} A. "
-                "Lower it in the bench file."
+                f"calibration_source: largest_current must be at most {most:g} A peak, what {lock_in.largest_sine:g} V "
+                f"rms make of a gain of {gain:g} A/V; received {largest_current:g} A. Lower it in the bench file."
             )
         super().__init__(clock, phase, largest_current, ramp_rate)
-        self.driver = driver
+        self.driver = lock_in.driver
+        self._lock_in = lock_in
         self.gain = gain
-        driver.sine_voltage = self.least
+        self._put(0.0)
 
     def set_frequency(self, frequency: float) -> None:
         """Set the frequency (Hz) of the internal reference."""
@@ -194,18 +201,19 @@ class AmplifiedSineSource(_RampedSource):
     def amplitude(self) -> float:
         """Amplitude (A peak), from the sine voltage read back."""
         rms = float(self.driver.sine_voltage)
-        return 0.0 if rms <= self.least else rms * math.sqrt(2) * self.gain
+        return 0.0 if rms <= self._lock_in.least_sine else rms * math.sqrt(2) * self.gain
 
     def _put(self, amplitude: float) -> None:
-        self.driver.sine_voltage = max(self.least, amplitude / (math.sqrt(2) * self.gain))
+        self.driver.sine_voltage = max(self._lock_in.least_sine, amplitude / (math.sqrt(2) * self.gain))
 
     def _resolution(self, amplitude: float) -> float:
-        # The sine output has steps of 2 mV rms; what is reached is read back and stored with the data.
-        return 0.0021 * math.sqrt(2) * self.gain + (self.least * math.sqrt(2) * self.gain if amplitude else 0.0)
+        # An SR830 has steps of 2 mV rms; what is reached is read back and stored with the data.
+        least = self._lock_in.least_sine if amplitude else 0.0
+        return (1.05 * self._lock_in.sine_step + least) * math.sqrt(2) * self.gain + 1e-6 * amplitude
 
     def identity(self) -> str:
         """Return the identity of the lock-in whose output it is."""
-        return f"{self.driver.id} sine output and amplifier of {self.gain:g} A/V"
+        return f"{self._lock_in.identity()} sine output and amplifier of {self.gain:g} A/V"
 
     def settings(self) -> Mapping[str, Quantity]:
         """Return settings, read back."""
@@ -219,4 +227,4 @@ class AmplifiedSineSource(_RampedSource):
     def make_safe(self) -> SafeStateReport:
         """Bring the sine output to its least."""
         self._asked = 0.0
-        return try_every_step(self.role, [("sine output to 4 mV rms", lambda: self._put(0.0))])
+        return try_every_step(self.role, [(f"sine output to {self._lock_in.least_sine:g} V rms", lambda: self._put(0))])

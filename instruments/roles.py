@@ -71,6 +71,10 @@ class LockIn(Instrument, Protocol):
         """Choose the reference, its frequency (Hz) and the detection phase (rad)."""
         ...
 
+    def set_harmonic(self, harmonic: int) -> None:
+        """Detect at `harmonic` times the reference; what is read has to settle again."""
+        ...
+
     def set_sensitivity(self, sensitivity: float) -> float:
         """Choose the range that holds `sensitivity` (V rms); return the range."""
         ...

@@ -10,9 +10,9 @@ from analysis.configuration import Table
 
 
 class SimulatedDevice(Table):
-    """A device on the simulated bus; `axes` of an ESP300 name what each axis moves."""
+    """A device on the simulated bus; `axes` of an ESP300 or a line of ELL14 name what each axis or address moves."""
 
-    model: Literal["SR830", "Keithley6221", "ESP300"]
+    model: Literal["SR830", "SR860", "Keithley6221", "ESP300", "ELL14", "KepcoBOP", "LakeShore425"]
     axes: dict[int, str] = Field(default_factory=dict)
 
 

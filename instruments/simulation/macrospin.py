@@ -6,7 +6,7 @@ import math
 
 
 class Macrospin:
-    """Magnetisation at angle phi to the current, in the energy -B cos(phi) - (Bk/2) cos^2(phi - easy_axis).
+    """Magnetisation at angle phi to the current, in the energy -B cos(phi - psi) - (Bk/2) cos^2(phi - easy_axis).
 
     Parameters
     ----------
@@ -21,13 +21,13 @@ class Macrospin:
         self.easy_axis = easy_axis
         self.angle = easy_axis
 
-    def follow(self, field: float) -> float:
-        """Relax into the energy minimum that the present state leads to in `field` (T); return phi (rad)."""
+    def follow(self, field: float, direction: float = 0.0) -> float:
+        """Relax into the minimum that the present state leads to in `field` (T) at psi = `direction`; return phi."""
         phi, easy, anisotropy = self.angle, self.easy_axis, self.anisotropy_field
         scale = abs(field) + anisotropy
         for _ in range(200):
-            slope = field * math.sin(phi) + anisotropy / 2 * math.sin(2 * (phi - easy))
-            curvature = field * math.cos(phi) + anisotropy * math.cos(2 * (phi - easy))
+            slope = field * math.sin(phi - direction) + anisotropy / 2 * math.sin(2 * (phi - easy))
+            curvature = field * math.cos(phi - direction) + anisotropy * math.cos(2 * (phi - easy))
             # Downhill always: Newton inside a valley, a bounded slide where the energy curves the wrong way.
             step = -slope / curvature if curvature > 0.05 * scale else -math.copysign(0.1, slope)
             step = max(-0.3, min(0.3, step))

@@ -18,11 +18,11 @@ from instruments.clock import VirtualClock
 from instruments.simulation.axis import Axis
 from instruments.simulation.daq_card import normal_deviates
 from instruments.simulation.macrospin import Macrospin
+from instruments.simulation.magnet_supply import LaggingMagnet
 from instruments.simulation.optical_path import balanced_response
 from instruments.simulation.twin_file import TwinTable
 
 _FIELD_RANGE = 0.5  # T; the twin's Kerr response is tabulated up to here
-_SETTLED = 25.0  # lags of the magnet supply after which its field has arrived (1e-11)
 
 
 @dataclass
@@ -65,10 +65,11 @@ class Twin:
             "polarization_plate": Axis(),
             "analyser_plate": Axis(),
             "quarter_wave": Axis(),
+            "field_angle": Axis(),
         }
         self._lines = {"relay_sample": False, "relay_coil": False, "quarter_wave_in": False}
         self._macrospin = Macrospin(table.anisotropy_field, table.easy_axis)
-        self._magnet_volts, self._magnet_start, self._magnet_time = 0.0, 0.0, 0.0
+        self._magnet = LaggingMagnet(table.magnet_lag)
         self._reflectance = float(reflectance(self.stack))
         self._torque_response, self._field_response = self._tabulate()
         self._marked = clock.now()
@@ -81,9 +82,11 @@ class Twin:
         """Take a new control voltage (V); "magnet" feeds the supply."""
         if name != "magnet":
             raise KeyError(name)
-        now = self.clock.now()
-        self._magnet_start, self._magnet_time = self.field(now), now
-        self._magnet_volts = volts
+        self._magnet.drive(volts * self.table.magnet_gain, self.clock.now())
+
+    def magnet_current(self, ampere: float) -> None:
+        """Take a new current (A) through the coil of the magnet."""
+        self._magnet.drive(ampere * self.table.magnet_field_per_ampere, self.clock.now())
 
     def digital_output(self, name: str, high: bool) -> None:
         """Switch a relay or a flip mount."""
@@ -95,12 +98,12 @@ class Twin:
 
     def analog_input(self, name: str, times: FloatArray) -> FloatArray:
         """Voltage (V) of a sensor at `times` (s); the same time always gives the same value."""
+        times = np.asarray(times, dtype=float)
         if name == "hall":
-            clean = np.array([(self.field(t) + self.table.hall_offset) * self.table.hall_gain for t in times])
+            clean = (self._magnet.fields(times) + self.table.hall_offset) * self.table.hall_gain
             return clean + self.table.hall_noise * self._noise(1, times)
         if name == "sum":
-            clean = np.array([self.sum_voltage(t) for t in times])
-            return clean + self.table.sum_noise * self._noise(2, times)
+            return self._sum_voltages(times) + self.table.sum_noise * self._noise(2, times)
         raise KeyError(name)
 
     def lock_in_signal(self, harmonic: int, frequency: float) -> complex:
@@ -125,6 +128,16 @@ class Twin:
         shot = 2 * self.table.gain * self.sum_voltage(now) * self.table.shot_noise / math.sqrt(milliwatts)
         return math.hypot(shot, self.table.input_noise)
 
+    def supply_current(self) -> float:
+        """Current (A) through the coil of the magnet now."""
+        return self.field(self.clock.now()) / self.table.magnet_field_per_ampere
+
+    def gaussmeter(self) -> float:
+        """Field (T) that a gaussmeter reads now: with its offset and noise."""
+        now = self.clock.now()
+        noise = self.table.gaussmeter_noise * float(self._noise(3, np.array([now]))[0])
+        return self.field(now) + self.table.gaussmeter_offset + noise
+
     def external_reference(self) -> float | None:
         """Frequency (Hz) of the phase marker of the sample source, None while there is none."""
         drive = self.sample_drive
@@ -134,16 +147,15 @@ class Twin:
 
     def field(self, time: float) -> float:
         """In-plane field (T) at `time` (s): the supply follows its control voltage with a first-order lag."""
-        target = self._magnet_volts * self.table.magnet_gain
-        elapsed = time - self._magnet_time
-        if self.table.magnet_lag == 0 or elapsed > _SETTLED * self.table.magnet_lag:
-            return target
-        return target + (self._magnet_start - target) * math.exp(-elapsed / self.table.magnet_lag)
+        return self._magnet.field(time)
 
     def sum_voltage(self, time: float) -> float:
         """Sum signal (V) of the detector at `time` (s)."""
-        drift = 1 + self.table.laser_drift * math.sin(2 * math.pi * time / self.table.laser_drift_period)
-        return self.table.laser_power * drift * self._reflectance * self.table.responsivity
+        return float(self._sum_voltages(np.array([time]))[0])
+
+    def _sum_voltages(self, times: FloatArray) -> FloatArray:
+        drift = 1 + self.table.laser_drift * np.sin(2 * math.pi * times / self.table.laser_drift_period)
+        return np.asarray(self.table.laser_power * drift * self._reflectance * self.table.responsivity)
 
     def _tabulate(self) -> tuple[tuple[Chebyshev, Chebyshev], Chebyshev]:
         """Exact Kerr response of the stack per unit torque (top, bottom) and per tesla, against |field|."""
@@ -163,7 +175,7 @@ class Twin:
         self._marked = self.clock.now()
 
     def _follow(self, time: float) -> None:
-        self._macrospin.follow(self.field(time))
+        self._macrospin.follow(self.field(time), math.radians(self.axes["field_angle"].position(time)))
 
     def _sample_angle(self, time: float) -> complex:
         """Complex Kerr angle (rad, peak) that the current through the sample causes."""

@@ -48,6 +48,9 @@ class TwinTable(Table):
     hall_gain: Annotated[float, Unit.number("V/T"), Field(gt=0)] = 45.0
     hall_offset: Annotated[float, Unit.number("T")] = 0.15e-3
     hall_noise: Annotated[float, Unit.number("V"), Field(ge=0)] = 1e-4
+    magnet_field_per_ampere: Annotated[float, Unit.number("T/A"), Field(gt=0)] = 0.0206
+    gaussmeter_offset: Annotated[float, Unit.number("T")] = 0.15e-3
+    gaussmeter_noise: Annotated[float, Unit.number("T"), Field(ge=0)] = 2e-6
     amplifier_gain: Annotated[float, Unit.number("A/V"), Field(gt=0)] = 0.1
     backlash: Annotated[float, Unit.number("m"), Field(ge=0)] = 0.0
 

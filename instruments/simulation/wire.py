@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from contextlib import ExitStack
 
 from nidaqmx import GrpcSessionOptions
@@ -12,15 +13,26 @@ from analysis.sample import Sample
 from instruments.clock import VirtualClock
 from instruments.simulation.daq_card import Card
 from instruments.simulation.daq_server import DaqServer
+from instruments.simulation.elliptec import SimulatedElliptecBus
 from instruments.simulation.esp300 import SimulatedESP300
 from instruments.simulation.keithley6221 import SimulatedKeithley6221
+from instruments.simulation.kepco_bop import SimulatedKepcoBOP
+from instruments.simulation.lakeshore425 import SimulatedLakeShore425
 from instruments.simulation.scpi import Device
 from instruments.simulation.sr830 import SimulatedSR830
+from instruments.simulation.sr860 import SimulatedSR860
 from instruments.simulation.twin import Twin
 from instruments.simulation.twin_file import TwinTable
 from instruments.simulation.visa_backend import close_resource_manager, open_resource_manager
 from instruments.simulation_file import SimulatedDevice, SimulationTable
 
+_MODELS: dict[str, Callable[[Twin], Device]] = {
+    "SR830": SimulatedSR830,
+    "SR860": SimulatedSR860,
+    "Keithley6221": SimulatedKeithley6221,
+    "KepcoBOP": SimulatedKepcoBOP,
+    "LakeShore425": SimulatedLakeShore425,
+}
 _count = itertools.count(1)
 
 
@@ -62,11 +74,11 @@ class SimulatedWire:
             raise
 
     def _device(self, entry: SimulatedDevice) -> Device:
-        if entry.model == "SR830":
-            return SimulatedSR830(self.twin)
-        if entry.model == "Keithley6221":
-            return SimulatedKeithley6221(self.twin)
-        return SimulatedESP300(self.twin, entry.axes)
+        if entry.model == "ESP300":
+            return SimulatedESP300(self.twin, entry.axes)
+        if entry.model == "ELL14":
+            return SimulatedElliptecBus(self.twin, entry.axes)
+        return _MODELS[entry.model](self.twin)
 
     def close(self) -> None:
         """Stop server and bus; nothing is left running."""
