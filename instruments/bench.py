@@ -15,7 +15,6 @@ from analysis.sample import Sample
 from instruments import openers
 from instruments.bench_file import BenchFile
 from instruments.clock import Clock, VirtualClock, WallClock
-from instruments.connections import Connections
 from instruments.errors import DeviceError, LimitError
 from instruments.roles import (
     CurrentPath,
@@ -96,10 +95,9 @@ class Bench:
     def _connect(self, realtime: bool) -> None:
         file = self.file
         self.clock: Clock
-        grpc_options = None
+        visa_library = grpc_options = None
         if file.simulation is None:
             self.clock = WallClock()
-            visa_library = file.visa_library
         else:
             from instruments.simulation.wire import SimulatedWire
 
@@ -110,19 +108,20 @@ class Bench:
             visa_library, grpc_options = self.wire.visa_library, self.wire.grpc_options
             self.notes["twin"] = self.wire.secrets
 
-        connections = Connections(self.clock, visa_library, grpc_options, self._resources)
-        self.lock_in = openers.open_lock_in(file.lock_in, connections)
-        self.sample_source = openers.open_sample_source(file.sample_source, connections)
-        self.calibration_source = openers.open_calibration_source(file.calibration_source, self.lock_in, connections)
-        self.relay = openers.open_relay(file.relay, (self.sample_source, self.calibration_source), connections)
-        self.magnet = openers.open_magnet(file.magnet, self.sample.limits.field, connections)
-        self.stage = openers.open_stage(file.stage, connections)
-        self.polarization_plate = openers.open_rotator(file.polarization_plate, "polarization_plate", connections)
-        self.analyser_plate = openers.open_rotator(file.analyser_plate, "analyser_plate", connections)
-        self.quarter_wave = openers.open_quarter_wave(file.quarter_wave, connections)
-        if file.field_angle is not None:
-            self.field_angle = openers.open_rotator(file.field_angle, "field_angle", connections)
-        self.sum_detector = openers.open_sum_detector(file.sum_detector, connections)
+        connections = openers.Connections(
+            file, self.clock, self._resources, visa_library=visa_library, grpc_options=grpc_options
+        )
+        self.lock_in = openers.open_lock_in(connections)
+        self.sample_source = openers.open_sample_source(connections)
+        self.calibration_source = openers.open_calibration_source(connections)
+        self.relay = openers.open_relay(connections, (self.sample_source, self.calibration_source))
+        self.magnet = openers.open_magnet(connections, self.sample)
+        self.stage = openers.open_stage(connections)
+        self.polarization_plate = openers.open_polarization_plate(connections)
+        self.analyser_plate = openers.open_analyser_plate(connections)
+        self.quarter_wave = openers.open_quarter_wave(connections)
+        self.field_angle = openers.open_field_angle(connections)
+        self.sum_detector = openers.open_sum_detector(connections)
 
     @property
     def instruments(self) -> tuple[Instrument, ...]:

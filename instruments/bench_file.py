@@ -28,6 +28,7 @@ class BenchFile(Table):
     name: str = Field(min_length=1)
     description: str = ""
     visa_library: str = ""
+    daq_server: str = ""  # "host:port" of NI's gRPC server; "" takes NI's driver on this computer
     lock_in: LockInTable
     sample_source: SampleSourceTable
     calibration_source: CalibrationSourceTable

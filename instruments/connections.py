@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import pyvisa
 from pymeasure.instruments import Instrument
 
+from instruments.bench_file import BenchFile
 from instruments.clock import Clock
 from instruments.daq import AnalogInput, AnalogOutput, DigitalOutput
 from instruments.driver_tables import AnalogInputTable
 from instruments.errors import DeviceError
+from instruments.visa import NamedAdapter
 
 if TYPE_CHECKING:
     from nidaqmx import GrpcSessionOptions
@@ -21,70 +23,102 @@ Driver = TypeVar("Driver", bound=Instrument)
 
 
 class Connections:
-    """Opens each instrument once, whatever number of roles it plays.
+    """What the instruments of one bench are reached through: VISA addresses, each opened once, and NI tasks.
 
     Parameters
     ----------
+    file
+        The bench file.
     clock
         Time of the bench.
-    visa_library
-        PyVISA's name of the VISA library.
-    grpc_options
-        For the nidaqmx client; None for NI's driver on this computer.
     resources
-        Closes what was opened.
+        Where everything that is opened is entered, to be closed.
+    visa_library
+        Which PyVISA library; None takes that of the bench file.
+    grpc_options
+        Of a simulated card; None takes the `daq_server` of the bench file, or NI's driver on this computer.
     """
 
     def __init__(
-        self, clock: Clock, visa_library: str, grpc_options: GrpcSessionOptions | None, resources: ExitStack
+        self,
+        file: BenchFile,
+        clock: Clock,
+        resources: ExitStack,
+        *,
+        visa_library: str | None = None,
+        grpc_options: GrpcSessionOptions | None = None,
     ) -> None:
-        self.clock, self.grpc_options = clock, grpc_options
-        self._visa_library, self._resources = visa_library, resources
+        self.file, self.clock = file, clock
+        self._resources = resources
+        self._visa_library = file.visa_library if visa_library is None else visa_library
+        self._adapters: dict[str, NamedAdapter] = {}
         self._drivers: dict[str, object] = {}
+        if grpc_options is None and file.daq_server:
+            from nidaqmx import GrpcSessionOptions
 
-    def driver(self, kind: type[Driver], resource: str, role: str, *, question: str, answer: str) -> Driver:
+            from instruments.daq_channel import open_channel
+
+            channel = open_channel(file.daq_server)
+            resources.callback(channel.close)
+            grpc_options = GrpcSessionOptions(channel, "")
+        self.grpc_options = grpc_options
+
+    def adapter(self, resource: str, line: Mapping[str, Any] | None = None) -> NamedAdapter:
+        """Connection to the VISA address `resource`; `DeviceError` where it cannot be opened.
+
+        `line` holds the settings of the serial line where it is one.
+        """
+        if resource not in self._adapters:
+            roles = [role for role in BenchFile.model_fields if resource in _addresses(self.file, role)]
+            settings = line if line is not None and resource.upper().startswith("ASRL") else {}
+            self._adapters[resource] = NamedAdapter(resource, self._visa_library, roles, **settings)
+            self._resources.callback(self._adapters[resource].close)
+        return self._adapters[resource]
+
+    def driver(
+        self, kind: type[Driver], resource: str, *, question: str, answer: str, line: Mapping[str, Any] | None = None
+    ) -> Driver:
         """Pymeasure driver of the instrument at `resource`, which must answer to `question` with `answer` in it.
+
+        Parameters
+        ----------
+        kind
+            pymeasure's class.
+        resource
+            VISA address.
+        question, answer
+            What is asked, and a part of what the right instrument says.
+        line
+            Settings of a serial line; pymeasure's own are for addresses that it opens itself.
 
         Raises
         ------
         DeviceError
             Where nothing answers, or something else; it names role and address.
         """
+        adapter = self.adapter(resource, line)
         if resource in self._drivers:
             known = self._drivers[resource]
             if isinstance(known, kind):
                 return known
             raise DeviceError(
-                f"{role} ({resource})", f"is a {type(known).__name__} for another role.",
+                adapter.device, f"is a {type(known).__name__} for another role.",
                 "Give each instrument one driver in the bench file.",
             )  # fmt: skip
-        try:
-            with warnings.catch_warnings():  # a driver may say that it does not know whether its model speaks SCPI
-                warnings.simplefilter("ignore", FutureWarning)
-                driver: Driver = kind(resource, visa_library=self._visa_library)
-        except (pyvisa.Error, OSError, ValueError) as error:
-            raise DeviceError(
-                f"{role} ({resource})", f"{resource}: cannot be opened ({error}).",
-                "Check that it is switched on and that the address in the bench file is right.",
-            ) from None  # fmt: skip
-        self._resources.callback(driver.adapter.close)
+        with warnings.catch_warnings():  # a driver may say that it does not know whether its model speaks SCPI
+            warnings.simplefilter("ignore", FutureWarning)
+            driver: Driver = kind(adapter)
         self._drivers[resource] = driver
-        try:
-            received = str(driver.ask(question)).strip()
-        except (pyvisa.Error, OSError, ValueError) as error:
-            raise DeviceError(
-                f"{role} ({resource})", f"does not answer to {question} ({error}).",
-                "Check that it is switched on and its address is right.",
-            ) from None  # fmt: skip
+        received = str(driver.ask(question)).strip()
         if answer not in received:
             raise DeviceError(
-                f"{role} ({resource})", f"must be a {answer}; it answers {received!r} to {question}.",
+                adapter.device, f"must be a {answer}; it answers {received!r} to {question}.",
                 "Check address and driver in the bench file.",
             )  # fmt: skip
         return driver
 
     def analog_input(self, table: AnalogInputTable, name: str) -> AnalogInput:
-        """Open an analog input that is read on demand."""
+        """Open an analog input that is read on demand; `name` says what is connected."""
         task = AnalogInput(
             table.channel, name=name, minimum=table.minimum, maximum=table.maximum, terminal=table.terminal,
             grpc_options=self.grpc_options,
@@ -93,13 +127,18 @@ class Connections:
         return task
 
     def analog_output(self, channel: str, name: str) -> AnalogOutput:
-        """Open an analog output that is written on demand."""
+        """Open an analog output that is written on demand; its voltage stays as it is."""
         task = AnalogOutput(channel, name=name, grpc_options=self.grpc_options)
         self._resources.callback(task.close)
         return task
 
     def digital_output(self, lines: list[str], name: str) -> DigitalOutput:
-        """Open digital lines that are switched together."""
+        """Open digital lines that are switched together; their levels stay as they are."""
         task = DigitalOutput(lines, name=name, grpc_options=self.grpc_options)
         self._resources.callback(task.close)
         return task
+
+
+def _addresses(file: BenchFile, role: str) -> tuple[str | None, ...]:
+    table = getattr(file, role)
+    return getattr(table, "resource", None), getattr(table, "gaussmeter", None)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pyvisa
+from pymeasure.adapters import VISAAdapter
 from pymeasure.instruments import Instrument
 from pyvisa.constants import StatusCode
 
@@ -38,17 +39,15 @@ _POLL = 0.05  # s between two looks for the end of a move
 _PATIENCE = 20.0  # s
 
 
-class ElliptecBus(Instrument):  # type: ignore[misc]
-    """Serial line with Elliptec modules: 9600 baud, commands without terminator, replies end with CR LF."""
+ELLIPTEC_LINE = {"baud_rate": 9600, "timeout": 500, "write_termination": "", "read_termination": "\r\n"}
+"""Serial line: commands have no terminator, replies end with CR LF."""
 
-    def __init__(self, adapter: str, name: str = "Thorlabs Elliptec bus", **arguments: Any) -> None:
-        super().__init__(
-            adapter,
-            name,
-            includeSCPI=False,
-            asrl={"baud_rate": 9600, "timeout": 500, "write_termination": "", "read_termination": "\r\n"},
-            **arguments,
-        )
+
+class ElliptecBus(Instrument):  # type: ignore[misc]
+    """Serial line with Elliptec modules."""
+
+    def __init__(self, adapter: VISAAdapter, name: str = "Thorlabs Elliptec bus", **arguments: Any) -> None:
+        super().__init__(adapter, name, includeSCPI=False, **arguments)
 
 
 class ElliptecRotator:
@@ -166,18 +165,16 @@ class ElliptecRotator:
         self._content(reply, "PO")
 
     def _write(self, command: str) -> None:
-        try:
-            self.bus.write(self._address + command)
-        except (pyvisa.Error, OSError) as error:
-            raise self._error(f"cannot be written to ({error}).", "Check the cable of the serial line.") from None
+        self.bus.write(self._address + command)
 
     def _read(self) -> str | None:
         try:
             return str(self.bus.read()).strip()
-        except pyvisa.VisaIOError as error:
-            if error.error_code == StatusCode.error_timeout:
+        except DeviceError as error:
+            cause = error.__cause__
+            if isinstance(cause, pyvisa.VisaIOError) and cause.error_code == StatusCode.error_timeout:
                 return None
-            raise self._error(f"cannot be read ({error}).", "Check the cable of the serial line.") from None
+            raise
 
     def _content(self, reply: str, expected: str) -> str:
         address, kind, content = reply[:1], reply[1:3], reply[3:]

@@ -17,6 +17,12 @@ from instruments.errors import DeviceError, LimitError
 from instruments.roles import Quantity, SafeStateReport
 from instruments.safe_state import try_every_step
 
+GAUSSMETER_LINE = {
+    "baud_rate": 57600, "parity": 1, "data_bits": 7, "timeout": 500,
+    "write_termination": "\n", "read_termination": "\n",
+}  # fmt: skip
+"""Serial line of a Lake Shore 425 (its manual): parity odd."""
+
 
 @dataclass(frozen=True)
 class HallProbe:

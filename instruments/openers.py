@@ -10,68 +10,65 @@ from pymeasure.instruments.lakeshore import LakeShore425
 from pymeasure.instruments.newport import ESP300
 from pymeasure.instruments.srs import SR830, SR860
 
-from instruments.connections import Connections
+from analysis.sample import Sample
+from instruments.connections import Connections as Connections
 from instruments.current_source import AmplifiedSineSource, Keithley6221Source
 from instruments.detector import AnalogSum
-from instruments.driver_tables import (
-    AnalogMagnetTable,
-    CalibrationSourceTable,
-    ElliptecRotatorTable,
-    Esp300StageTable,
-    LockInTable,
-    MagnetTable,
-    QuarterWaveTable,
-    RelayTable,
-    RotatorTable,
-    SampleSourceTable,
-    SR830Table,
-    StageTable,
-    SumDetectorTable,
-)
-from instruments.elliptec import ElliptecBus, ElliptecRotator
+from instruments.driver_tables import AnalogMagnetTable, ElliptecRotatorTable, RotatorTable, SR830Table
+from instruments.elliptec import ELLIPTEC_LINE, ElliptecBus, ElliptecRotator
 from instruments.lock_in import SR830LockIn, SR860LockIn
-from instruments.magnet import AnalogMagnet, HallProbe, KepcoMagnet, MagnetLimits
+from instruments.magnet import GAUSSMETER_LINE, AnalogMagnet, HallProbe, KepcoMagnet, MagnetLimits
 from instruments.motion import Esp300Axis, Esp300Rotator, Esp300Stage, FlippedQuarterWave
 from instruments.relay import InterlockedRelay
 from instruments.roles import CurrentSource, LockIn, Magnet, QuarterWavePlate, Relay, Rotator, Stage, SumDetector
 
 
-def open_lock_in(table: LockInTable, connections: Connections) -> LockIn:
-    """Open the lock-in that `table` describes."""
+def open_lock_in(connections: Connections) -> LockIn:
+    """Open the lock-in; like all of these raises `DeviceError` where the instrument does not answer."""
+    return _stanford_lock_in(connections)
+
+
+def _stanford_lock_in(connections: Connections) -> SR830LockIn | SR860LockIn:
+    table = connections.file.lock_in
     if isinstance(table, SR830Table):
-        sr830 = connections.driver(SR830, table.resource, "lock_in", question="*IDN?", answer="SR830")
+        sr830 = connections.driver(SR830, table.resource, question="*IDN?", answer="SR830")
         return SR830LockIn(sr830, connections.clock)
-    sr860 = connections.driver(SR860, table.resource, "lock_in", question="*IDN?", answer="SR86")
+    sr860 = connections.driver(SR860, table.resource, question="*IDN?", answer="SR86")
     return SR860LockIn(sr860, connections.clock)
 
 
-def open_sample_source(table: SampleSourceTable, connections: Connections) -> CurrentSource:
-    """Open the source of the current through the sample."""
-    keithley = connections.driver(Keithley6221, table.resource, "sample_source", question="*IDN?", answer="MODEL 6221")
+def open_sample_source(connections: Connections) -> CurrentSource:
+    """Open the source of the current through the sample, and stop it."""
+    table = connections.file.sample_source
+    keithley = connections.driver(Keithley6221, table.resource, question="*IDN?", answer="MODEL 6221")
     return Keithley6221Source(
         keithley, connections.clock, phase=table.phase, largest_current=table.largest_current,
         ramp_rate=table.ramp_rate, compliance=table.compliance,
     )  # fmt: skip
 
 
-def open_calibration_source(table: CalibrationSourceTable, lock_in: LockIn, connections: Connections) -> CurrentSource:
-    """Open the source of the current in the calibration loop."""
-    assert isinstance(lock_in, SR830LockIn | SR860LockIn)  # the bench file was checked for it
+def open_calibration_source(connections: Connections) -> CurrentSource:
+    """Open the source of the current in the calibration loop, and bring it to its least."""
+    table = connections.file.calibration_source
     return AmplifiedSineSource(
-        lock_in, connections.clock, gain=table.gain, phase=table.phase, largest_current=table.largest_current,
-        ramp_rate=table.ramp_rate,
+        _stanford_lock_in(connections), connections.clock, gain=table.gain, phase=table.phase,
+        largest_current=table.largest_current, ramp_rate=table.ramp_rate,
     )  # fmt: skip
 
 
-def open_relay(table: RelayTable, sources: tuple[CurrentSource, CurrentSource], connections: Connections) -> Relay:
-    """Open the relay between `sources` and sample or coil."""
+def open_relay(connections: Connections, sources: tuple[CurrentSource, ...]) -> Relay:
+    """Open the relay's lines, and both contacts; `sources` are asked for their amplitude before it switches."""
+    table = connections.file.relay
     contacts = connections.digital_output([table.sample, table.coil], "relay")
     return InterlockedRelay(contacts, sources, connections.clock)
 
 
-def open_magnet(table: MagnetTable, largest_field: float, connections: Connections) -> Magnet:
-    """Open the magnet; `largest_field` (T) is what the sample bears."""
-    limits = MagnetLimits(min(table.largest_field, largest_field), table.ramp_rate, table.lag, table.tolerance)
+def open_magnet(connections: Connections, sample: Sample) -> Magnet:
+    """Open the magnet at the field that its probe reads; the sample's limit counts too."""
+    table = connections.file.magnet
+    limits = MagnetLimits(
+        min(table.largest_field, sample.limits.field), table.ramp_rate, table.lag, table.tolerance
+    )  # fmt: skip
     if isinstance(table, AnalogMagnetTable):
         return AnalogMagnet(
             connections.analog_output(table.output, "magnet supply"),
@@ -81,8 +78,8 @@ def open_magnet(table: MagnetTable, largest_field: float, connections: Connectio
             limits=limits,
         )
     return KepcoMagnet(
-        connections.driver(KepcoBOP3612, table.resource, "magnet", question="*IDN?", answer="BOP"),
-        connections.driver(LakeShore425, table.gaussmeter, "magnet", question="*IDN?", answer="MODEL425"),
+        connections.driver(KepcoBOP3612, table.resource, question="*IDN?", answer="BOP"),
+        connections.driver(LakeShore425, table.gaussmeter, question="*IDN?", answer="MODEL425", line=GAUSSMETER_LINE),
         connections.clock,
         tesla_per_ampere=table.tesla_per_ampere,
         voltage_limit=table.voltage_limit,
@@ -91,45 +88,63 @@ def open_magnet(table: MagnetTable, largest_field: float, connections: Connectio
     )
 
 
-def open_stage(table: StageTable, connections: Connections) -> Stage:
+def open_stage(connections: Connections) -> Stage:
     """Open the stage."""
-    assert isinstance(table, Esp300StageTable)
+    table = connections.file.stage
     low, high = (limit * 1e3 for limit in table.travel)
     x, y = (
-        _esp300_axis(table.resource, number, f"stage {letter}", (low, high), table.resolution * 1e3, connections)
+        _esp300_axis(connections, table.resource, number, f"stage {letter}", (low, high), table.resolution * 1e3)
         for letter, number in (("x", table.x_axis), ("y", table.y_axis))
     )
     return Esp300Stage(x, y)
 
 
-def open_rotator(table: RotatorTable, role: str, connections: Connections) -> Rotator:
-    """Open the rotation mount that plays `role`."""
-    if isinstance(table, ElliptecRotatorTable):
-        question = f"{table.address:X}in"
-        bus = connections.driver(ElliptecBus, table.resource, role, question=question, answer="IN")
-        return ElliptecRotator(
-            bus, table.address, connections.clock, role=role, zero=table.zero, resolution=table.resolution
-        )
-    resolution = math.degrees(table.resolution)
-    axis = _esp300_axis(table.resource, table.axis, role, (-720.0, 720.0), resolution, connections)
-    return Esp300Rotator(axis, role, table.zero)
+def open_polarization_plate(connections: Connections) -> Rotator:
+    """Open the half-wave plate before the sample."""
+    return _rotator(connections, connections.file.polarization_plate, "polarization_plate")
 
 
-def open_quarter_wave(table: QuarterWaveTable, connections: Connections) -> QuarterWavePlate:
-    """Open the quarter-wave plate: a rotator on a flip mount."""
-    rotator = open_rotator(table, "quarter_wave", connections)
+def open_analyser_plate(connections: Connections) -> Rotator:
+    """Open the half-wave plate before the prism."""
+    return _rotator(connections, connections.file.analyser_plate, "analyser_plate")
+
+
+def open_quarter_wave(connections: Connections) -> QuarterWavePlate:
+    """Open the quarter-wave plate, a rotator on a flip mount, and flip it out of the beam."""
+    table = connections.file.quarter_wave
+    rotator = _rotator(connections, table, "quarter_wave")
     return FlippedQuarterWave(rotator, connections.digital_output([table.flip], "quarter-wave flip mount"))
 
 
-def open_sum_detector(table: SumDetectorTable, connections: Connections) -> SumDetector:
+def open_field_angle(connections: Connections) -> Rotator | None:
+    """Open what turns the field against the sample; None where nothing does."""
+    table = connections.file.field_angle
+    return None if table is None else _rotator(connections, table, "field_angle")
+
+
+def open_sum_detector(connections: Connections) -> SumDetector:
     """Open the sum output of the detector."""
+    table = connections.file.sum_detector
     return AnalogSum(
         connections.analog_input(table.input, "detector sum"), gain=table.gain, responsivity=table.responsivity
     )
 
 
+def _rotator(connections: Connections, table: RotatorTable, role: str) -> Rotator:
+    if isinstance(table, ElliptecRotatorTable):
+        bus = connections.driver(
+            ElliptecBus, table.resource, question=f"{table.address:X}in", answer="IN", line=ELLIPTEC_LINE
+        )
+        return ElliptecRotator(
+            bus, table.address, connections.clock, role=role, zero=table.zero, resolution=table.resolution
+        )
+    resolution = math.degrees(table.resolution)
+    axis = _esp300_axis(connections, table.resource, table.axis, role, (-720.0, 720.0), resolution)
+    return Esp300Rotator(axis, role, table.zero)
+
+
 def _esp300_axis(
-    resource: str, number: int, name: str, travel: tuple[float, float], resolution: float, connections: Connections
+    connections: Connections, resource: str, number: int, name: str, travel: tuple[float, float], resolution: float
 ) -> Esp300Axis:
-    controller = connections.driver(ESP300, resource, name, question="VE?", answer="ESP30")
+    controller = connections.driver(ESP300, resource, question="VE?", answer="ESP30")
     return Esp300Axis(controller, number, connections.clock, name=name, travel=travel, resolution=resolution)

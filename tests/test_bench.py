@@ -77,7 +77,7 @@ def test_rotators_and_stage_stand_where_they_were_sent(bench: Bench) -> None:
 
 
 def test_unlocked_reference_and_silent_instruments_are_named(open_simulated: Callable[..., Bench]) -> None:
-    with pytest.raises(DeviceError, match=r"GPIB0::9::INSTR: cannot be opened"):
+    with pytest.raises(DeviceError, match=r"lock_in \(GPIB0::9::INSTR\): cannot be opened"):
         open_bench(settings={"bench.lock_in.resource": "GPIB0::9::INSTR"})
 
 

@@ -131,7 +131,7 @@ def test_late_reply_of_an_interrupted_move_is_not_taken_for_the_next_answer(benc
 
 
 def test_address_without_module_is_named() -> None:
-    with pytest.raises(DeviceError, match=r"polarization_plate.*ASRL5::INSTR.*does not answer to 7in"):
+    with pytest.raises(DeviceError, match=r"polarization_plate.* \(ASRL5::INSTR\): did not answer '7in'"):
         open_bench(settings=SETTINGS | {"bench.polarization_plate": mount(7)})
 
 

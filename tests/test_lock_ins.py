@@ -148,7 +148,7 @@ def test_simulated_sr860_refuses_what_the_instrument_refuses(sr860: Bench) -> No
 
 
 def test_wrong_instrument_at_an_address_is_named(open_simulated: Callable[..., Bench]) -> None:
-    with pytest.raises(DeviceError, match=r"lock_in \(GPIB0::8::INSTR\): must be a SR86.*SR830"):
+    with pytest.raises(DeviceError, match=r"lock_in \(GPIB0::8::INSTR\): must be a SR86; it answers .*SR830"):
         open_bench(settings={"bench.lock_in.driver": "SR860"})
 
 
