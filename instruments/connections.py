@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -116,6 +116,10 @@ class Connections:
                 "Check address and driver in the bench file.",
             )  # fmt: skip
         return driver
+
+    def closed_with(self, close: Callable[[], object]) -> None:
+        """Call `close` when the bench is closed."""
+        self._resources.callback(close)
 
     def analog_input(self, table: AnalogInputTable, name: str) -> AnalogInput:
         """Open an analog input that is read on demand; `name` says what is connected."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from typing import Literal
 
 import numpy as np
 from pymeasure.instruments.keithley import Keithley6221
@@ -71,6 +72,7 @@ class Keithley6221Source(_RampedSource):
     """
 
     role = "sample_source"
+    reference: Literal["internal", "external"] = "external"
     clips_at = 0.105  # A peak
 
     def __init__(
@@ -171,6 +173,7 @@ class AmplifiedSineSource(_RampedSource):
     """
 
     role = "calibration_source"
+    reference: Literal["internal", "external"] = "internal"
 
     def __init__(
         self,

@@ -45,7 +45,23 @@ class SR860Table(Table):
     resource: str
 
 
-LockInTable = Annotated[SR830Table | SR860Table, Field(discriminator="driver")]
+class SoftwareLockInTable(Table):
+    """NI card that samples difference, sum and reference together.
+
+    `skew` is the time by which the difference is sampled after the reference, as `measure_skew` finds it.
+    """
+
+    driver: Literal["SoftwareLockIn"]
+    difference: str
+    sum: str
+    reference: str
+    rate: Annotated[float, Unit.number("Hz"), Field(gt=0)]
+    skew: Annotated[float, Unit.number("s")] = 0.0
+    terminal: Literal["differential", "rse", "nrse", "pseudo_differential"] = "differential"
+    ranges: tuple[Volt, ...] = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+
+
+LockInTable = Annotated[SR830Table | SR860Table | SoftwareLockInTable, Field(discriminator="driver")]
 
 # ----------------------------------------------------------- current sources
 
@@ -71,8 +87,37 @@ class AmplifiedSineTable(Table):
     ramp_rate: AmperePerSecond = 1.0
 
 
-SampleSourceTable = Keithley6221Table
-CalibrationSourceTable = AmplifiedSineTable
+class ShuntTable(Table):
+    """Series shunt on an analog input, sampled together with the reference on another.
+
+    `skew` is the time by which the shunt is sampled after the reference.
+    """
+
+    channel: str
+    reference: str
+    resistance: Annotated[float, Unit.number("ohm"), Field(gt=0)]
+    rate: Annotated[float, Unit.number("Hz"), Field(gt=0)] = 500e3
+    skew: Annotated[float, Unit.number("s")] = 0.0
+    limit: Annotated[Volt, Field(gt=0)] = 10.0
+    terminal: Literal["differential", "rse", "nrse", "pseudo_differential"] = "differential"
+
+
+class AnalogSineTable(Table):
+    """NI analog output into a power voltage-to-current amplifier; `reference` is a second output, for the lock-in."""
+
+    driver: Literal["AnalogSine"]
+    output: str
+    reference: str
+    gain: Annotated[float, Unit.number("A/V"), Field(gt=0)]
+    phase: Radian
+    largest_current: Ampere
+    ramp_rate: AmperePerSecond = 1.0
+    rate: Annotated[float, Unit.number("Hz"), Field(gt=0)] = 1e6
+    shunt: ShuntTable | None = None
+
+
+SampleSourceTable = Annotated[Keithley6221Table | AnalogSineTable, Field(discriminator="driver")]
+CalibrationSourceTable = Annotated[AmplifiedSineTable | AnalogSineTable, Field(discriminator="driver")]
 
 
 class RelayTable(Table):

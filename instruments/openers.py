@@ -11,21 +11,45 @@ from pymeasure.instruments.newport import ESP300
 from pymeasure.instruments.srs import SR830, SR860
 
 from analysis.sample import Sample
+from instruments.analog_source import AnalogSineSource, Shunt
 from instruments.connections import Connections as Connections
 from instruments.current_source import AmplifiedSineSource, Keithley6221Source
+from instruments.daq_clocked import ClockedInput
 from instruments.detector import AnalogSum
-from instruments.driver_tables import AnalogMagnetTable, ElliptecRotatorTable, RotatorTable, SR830Table
+from instruments.driver_tables import (
+    AnalogMagnetTable,
+    AnalogSineTable,
+    ElliptecRotatorTable,
+    RotatorTable,
+    SoftwareLockInTable,
+    SR830Table,
+    SR860Table,
+)
 from instruments.elliptec import ELLIPTEC_LINE, ElliptecBus, ElliptecRotator
 from instruments.lock_in import SR830LockIn, SR860LockIn
 from instruments.magnet import GAUSSMETER_LINE, AnalogMagnet, HallProbe, KepcoMagnet, MagnetLimits
 from instruments.motion import Esp300Axis, Esp300Rotator, Esp300Stage, FlippedQuarterWave
 from instruments.relay import InterlockedRelay
 from instruments.roles import CurrentSource, LockIn, Magnet, QuarterWavePlate, Relay, Rotator, Stage, SumDetector
+from instruments.software_lock_in import SoftwareLockIn
 
 
 def open_lock_in(connections: Connections) -> LockIn:
     """Open the lock-in; like all of these raises `DeviceError` where the instrument does not answer."""
-    return _stanford_lock_in(connections)
+    table = connections.file.lock_in
+    if not isinstance(table, SoftwareLockInTable):
+        return _stanford_lock_in(connections)
+
+    def open_input(span: float) -> ClockedInput:
+        limits = [(-span, span), (-10.0, 10.0), (-10.0, 10.0)]
+        return ClockedInput(
+            [table.difference, table.sum, table.reference], limits, name="software lock-in", rate=table.rate,
+            terminal=table.terminal, grpc_options=connections.grpc_options,
+        )  # fmt: skip
+
+    lock_in = SoftwareLockIn(open_input, table.ranges, connections.clock, skew=table.skew)
+    connections.closed_with(lock_in.close)
+    return lock_in
 
 
 def _stanford_lock_in(connections: Connections) -> SR830LockIn | SR860LockIn:
@@ -33,6 +57,7 @@ def _stanford_lock_in(connections: Connections) -> SR830LockIn | SR860LockIn:
     if isinstance(table, SR830Table):
         sr830 = connections.driver(SR830, table.resource, question="*IDN?", answer="SR830")
         return SR830LockIn(sr830, connections.clock)
+    assert isinstance(table, SR860Table)  # the bench file was checked for it
     sr860 = connections.driver(SR860, table.resource, question="*IDN?", answer="SR86")
     return SR860LockIn(sr860, connections.clock)
 
@@ -40,6 +65,8 @@ def _stanford_lock_in(connections: Connections) -> SR830LockIn | SR860LockIn:
 def open_sample_source(connections: Connections) -> CurrentSource:
     """Open the source of the current through the sample, and stop it."""
     table = connections.file.sample_source
+    if isinstance(table, AnalogSineTable):
+        return _analog_sine(connections, table, "sample_source")
     keithley = connections.driver(Keithley6221, table.resource, question="*IDN?", answer="MODEL 6221")
     return Keithley6221Source(
         keithley, connections.clock, phase=table.phase, largest_current=table.largest_current,
@@ -50,10 +77,31 @@ def open_sample_source(connections: Connections) -> CurrentSource:
 def open_calibration_source(connections: Connections) -> CurrentSource:
     """Open the source of the current in the calibration loop, and bring it to its least."""
     table = connections.file.calibration_source
+    if isinstance(table, AnalogSineTable):
+        return _analog_sine(connections, table, "calibration_source")
     return AmplifiedSineSource(
         _stanford_lock_in(connections), connections.clock, gain=table.gain, phase=table.phase,
         largest_current=table.largest_current, ramp_rate=table.ramp_rate,
     )  # fmt: skip
+
+
+def _analog_sine(connections: Connections, table: AnalogSineTable, role: str) -> CurrentSource:
+    shunt = None
+    if table.shunt is not None:
+        limits = [(-table.shunt.limit, table.shunt.limit), (-10.0, 10.0)]
+        record = ClockedInput(
+            [table.shunt.channel, table.shunt.reference], limits, name=f"shunt of {role}", rate=table.shunt.rate,
+            terminal=table.shunt.terminal, grpc_options=connections.grpc_options,
+        )  # fmt: skip
+        connections.closed_with(record.close)
+        shunt = Shunt(record, table.shunt.resistance, table.shunt.skew)
+    source = AnalogSineSource(
+        table.output, table.reference, shunt, connections.clock, role=role, gain=table.gain, phase=table.phase,
+        largest_current=table.largest_current, ramp_rate=table.ramp_rate, rate=table.rate,
+        grpc_options=connections.grpc_options,
+    )  # fmt: skip
+    connections.closed_with(source.close)
+    return source
 
 
 def open_relay(connections: Connections, sources: tuple[CurrentSource, ...]) -> Relay:
