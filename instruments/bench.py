@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -12,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 from analysis import configuration
 from analysis.errors import InputError
 from analysis.sample import Sample
+from analysis.stack import Side
 from instruments import openers
 from instruments.bench_file import BenchFile
 from instruments.clock import Clock, VirtualClock, WallClock
 from instruments.errors import DeviceError, LimitError
+from instruments.manual import Prompt, nobody
 from instruments.roles import (
     CurrentPath,
     CurrentSource,
@@ -83,7 +86,9 @@ class Bench:
         notes: Mapping[str, str],
         overrides: Mapping[str, Any],
         realtime: bool = False,
+        prompt: Prompt = nobody,
     ) -> None:
+        self.prompt = prompt
         self.file, self.sample, self.notes, self.overrides = file, sample, dict(notes), dict(overrides)
         self._resources = ExitStack()
         try:
@@ -103,13 +108,18 @@ class Bench:
 
             virtual = VirtualClock(realtime=realtime)
             self.clock = virtual
-            self.wire = SimulatedWire(file.simulation, self.sample, virtual)
+            self.wire = SimulatedWire(file.simulation, self.sample, virtual, side=file.light_side)
             self._resources.callback(self.wire.close)
             visa_library, grpc_options = self.wire.visa_library, self.wire.grpc_options
             self.notes["twin"] = self.wire.secrets
 
         connections = openers.Connections(
-            file, self.clock, self._resources, visa_library=visa_library, grpc_options=grpc_options
+            file,
+            self.clock,
+            self._resources,
+            visa_library=visa_library,
+            grpc_options=grpc_options,
+            prompt=self.prompt,
         )
         self.lock_in = openers.open_lock_in(connections)
         self.sample_source = openers.open_sample_source(connections)
@@ -173,11 +183,27 @@ class Bench:
         return self.sample_source if path == "sample" else self.calibration_source
 
     def describe(self) -> dict[str, dict[str, Any]]:
-        """Identity and settings of every instrument, by role."""
-        return {
-            item.role: {"identity": item.identity(), "settings": {k: list(v) for k, v in item.settings().items()}}
-            for item in self.instruments
-        }
+        """Identity and settings of every instrument, by role; `DeviceError` where a setting reads as no number."""
+        description = {}
+        for item in self.instruments:
+            settings = {key: list(quantity) for key, quantity in item.settings().items()}
+            for key, (value, _) in settings.items():
+                if isinstance(value, float) and not math.isfinite(value):
+                    raise DeviceError(item.role, f"setting {key} reads {value}.", "Check instrument and cable.")
+            description[item.role] = {"identity": item.identity(), "settings": settings}
+        return description
+
+    @property
+    def light_side(self) -> Side:
+        """Side of the film from which the light comes."""
+        return self.file.light_side
+
+    def ask(self, request: str) -> None:
+        """Make everything safe, then ask a person: to change the sample, the wiring, or what else hands have to do."""
+        unsafe = [f"{report.role}: {step}" for report in self.make_safe() for step in report.failed]
+        if unsafe:
+            raise DeviceError("bench", f"is not safe to touch ({'; '.join(unsafe)}).", "Switch it off by hand first.")
+        self.prompt(request)
 
     def make_safe(self) -> list[SafeStateReport]:
         """Bring every instrument to its safe state; all are tried, whatever fails."""
@@ -205,6 +231,7 @@ def open_bench(
     *,
     settings: Mapping[str, Any] | None = None,
     realtime: bool = False,
+    prompt: Prompt = nobody,
 ) -> Bench:
     """Open a bench.
 
@@ -216,6 +243,9 @@ def open_bench(
         Keys that replace those of the files: "bench. ...", "sample. ..." or "twin. ..." (the table simulation.twin).
     realtime
         Let a simulated bench follow the wall clock.
+    prompt
+        Called with a request to a person, where the bench has no motor or a sample is changed; returns when it is
+        done. By default nobody is asked, and a request is an error.
 
     Returns
     -------
@@ -258,6 +288,7 @@ def open_bench(
         notes={"bench": without_secrets(bench_text), "sample": sample_text},
         overrides={f"{group}.{key}": value for group in ("bench", "sample") for key, value in groups[group].items()},
         realtime=realtime,
+        prompt=prompt,
     )
 
 

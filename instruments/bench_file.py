@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field, model_validator
 
 from analysis.configuration import Table
@@ -29,6 +31,7 @@ class BenchFile(Table):
     description: str = ""
     visa_library: str = ""
     daq_server: str = ""  # "host:port" of NI's gRPC server; "" takes NI's driver on this computer
+    light_side: Literal["top", "bottom"] = "top"  # of the film, from which the light comes
     lock_in: LockInTable
     sample_source: SampleSourceTable
     calibration_source: CalibrationSourceTable

@@ -14,6 +14,7 @@ from instruments.clock import Clock
 from instruments.daq import AnalogInput, AnalogOutput, DigitalOutput
 from instruments.driver_tables import AnalogInputTable
 from instruments.errors import DeviceError
+from instruments.manual import Prompt, nobody
 from instruments.visa import NamedAdapter
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ class Connections:
         Which PyVISA library; None takes that of the bench file.
     grpc_options
         Of a simulated card; None takes the `daq_server` of the bench file, or NI's driver on this computer.
+    prompt
+        Asks a person where a role has no motor.
     """
 
     def __init__(
@@ -47,8 +50,9 @@ class Connections:
         *,
         visa_library: str | None = None,
         grpc_options: GrpcSessionOptions | None = None,
+        prompt: Prompt = nobody,
     ) -> None:
-        self.file, self.clock = file, clock
+        self.file, self.clock, self.prompt = file, clock, prompt
         self._resources = resources
         self._visa_library = file.visa_library if visa_library is None else visa_library
         self._adapters: dict[str, NamedAdapter] = {}

@@ -11,7 +11,7 @@ import numpy as np
 from pymeasure.instruments.keithley import Keithley6221
 
 from instruments.clock import Clock
-from instruments.errors import DeviceError, LimitError
+from instruments.errors import DeviceError, LimitError, finite
 from instruments.lock_in import SR830LockIn, SR860LockIn
 from instruments.roles import Quantity, SafeStateReport
 from instruments.safe_state import try_every_step
@@ -117,7 +117,9 @@ class Keithley6221Source(_RampedSource):
 
     def amplitude(self) -> float:
         """Amplitude (A peak), read back; 0 while the wave is stopped."""
-        return float(self.driver.waveform_amplitude) if self._running else 0.0
+        if not self._running:
+            return 0.0
+        return finite(self.role, "amplitude", float(self.driver.waveform_amplitude))
 
     def _put(self, amplitude: float) -> None:
         if amplitude == 0:
@@ -203,7 +205,7 @@ class AmplifiedSineSource(_RampedSource):
 
     def amplitude(self) -> float:
         """Amplitude (A peak), from the sine voltage read back."""
-        rms = float(self.driver.sine_voltage)
+        rms = finite(self.role, "sine voltage", float(self.driver.sine_voltage))
         return 0.0 if rms <= self._lock_in.least_sine else rms * math.sqrt(2) * self.gain
 
     def _put(self, amplitude: float) -> None:

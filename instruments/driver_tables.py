@@ -221,8 +221,21 @@ class ElliptecQuarterWaveTable(ElliptecRotatorTable):
     flip: str
 
 
-RotatorTable = Annotated[Esp300RotatorTable | ElliptecRotatorTable, Field(discriminator="driver")]
-QuarterWaveTable = Annotated[Esp300QuarterWaveTable | ElliptecQuarterWaveTable, Field(discriminator="driver")]
+class ManualTable(Table):
+    """A mount without motor: a person is asked to turn it, and to put a quarter-wave plate into the beam."""
+
+    driver: Literal["Manual"]
+    zero: Radian = 0.0
+
+    def addresses(self) -> list[tuple[str, int]]:
+        """No address: it is not connected."""
+        return []
+
+
+RotatorTable = Annotated[Esp300RotatorTable | ElliptecRotatorTable | ManualTable, Field(discriminator="driver")]
+QuarterWaveTable = Annotated[
+    Esp300QuarterWaveTable | ElliptecQuarterWaveTable | ManualTable, Field(discriminator="driver")
+]
 StageTable = Esp300StageTable
 
 # ----------------------------------------------------------- detector

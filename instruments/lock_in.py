@@ -11,7 +11,7 @@ from pymeasure.instruments.srs import SR830, SR860
 
 from analysis import detection
 from instruments.clock import Clock
-from instruments.errors import DeviceError, LimitError
+from instruments.errors import DeviceError, LimitError, finite
 from instruments.roles import LockInReading, Quantity, SafeStateReport
 from instruments.safe_state import try_every_step
 
@@ -144,12 +144,7 @@ class _StanfordLockIn(ABC):
         DeviceError
             Where X or Y is no number.
         """
-        x, y = self._snapshot()
-        if not (math.isfinite(x) and math.isfinite(y)):
-            raise DeviceError(
-                f"lock_in {self.model}", f"X, Y read {x}, {y}, which are no voltages.",
-                "Check cable and instrument, then read again.",
-            )  # fmt: skip
+        x, y = (finite(f"lock_in {self.model}", "X or Y", voltage) for voltage in self._snapshot())
         return LockInReading(x, y, self._status())
 
     def clear_status(self) -> None:
@@ -162,9 +157,10 @@ class _StanfordLockIn(ABC):
 
     def settings(self) -> Mapping[str, Quantity]:
         """Return settings, read back."""
+        frequency = finite(f"lock_in {self.model}", "frequency", float(self.driver.frequency))
         return {
+            "frequency": (frequency, "Hz"),
             "reference_source": (self.driver.reference_source, ""),
-            "frequency": (self.driver.frequency, "Hz"),
             "phase": (math.radians(self.driver.phase), "rad"),
             "harmonic": (self.driver.harmonic, ""),
             "sensitivity": (self.driver.sensitivity, "V"),

@@ -10,7 +10,7 @@ from pymeasure.instruments.newport.esp300 import Axis
 
 from instruments.clock import Clock
 from instruments.daq import DigitalOutput
-from instruments.errors import DeviceError, LimitError
+from instruments.errors import DeviceError, LimitError, finite
 from instruments.roles import Quantity, Rotator, SafeStateReport
 from instruments.safe_state import try_every_step
 
@@ -78,7 +78,7 @@ class Esp300Axis:
 
     def position(self) -> float:
         """Position, read back."""
-        return float(self._axis.position)
+        return finite(self.name, "position", float(self._axis.position))
 
     def identity(self) -> str:
         """Return the controller's answer to VE?."""

@@ -20,6 +20,7 @@ from instruments.driver_tables import (
     AnalogMagnetTable,
     AnalogSineTable,
     ElliptecRotatorTable,
+    ManualTable,
     RotatorTable,
     SoftwareLockInTable,
     SR830Table,
@@ -28,6 +29,7 @@ from instruments.driver_tables import (
 from instruments.elliptec import ELLIPTEC_LINE, ElliptecBus, ElliptecRotator
 from instruments.lock_in import SR830LockIn, SR860LockIn
 from instruments.magnet import GAUSSMETER_LINE, AnalogMagnet, HallProbe, KepcoMagnet, MagnetLimits
+from instruments.manual import ManualQuarterWave, ManualRotator
 from instruments.motion import Esp300Axis, Esp300Rotator, Esp300Stage, FlippedQuarterWave
 from instruments.relay import InterlockedRelay
 from instruments.roles import CurrentSource, LockIn, Magnet, QuarterWavePlate, Relay, Rotator, Stage, SumDetector
@@ -160,6 +162,8 @@ def open_analyser_plate(connections: Connections) -> Rotator:
 def open_quarter_wave(connections: Connections) -> QuarterWavePlate:
     """Open the quarter-wave plate, a rotator on a flip mount, and flip it out of the beam."""
     table = connections.file.quarter_wave
+    if isinstance(table, ManualTable):
+        return ManualQuarterWave(connections.prompt, table.zero)
     rotator = _rotator(connections, table, "quarter_wave")
     return FlippedQuarterWave(rotator, connections.digital_output([table.flip], "quarter-wave flip mount"))
 
@@ -174,11 +178,16 @@ def open_sum_detector(connections: Connections) -> SumDetector:
     """Open the sum output of the detector."""
     table = connections.file.sum_detector
     return AnalogSum(
-        connections.analog_input(table.input, "detector sum"), gain=table.gain, responsivity=table.responsivity
+        connections.analog_input(table.input, "detector sum"),
+        gain=table.gain,
+        responsivity=table.responsivity,
+        light_side=connections.file.light_side,
     )
 
 
 def _rotator(connections: Connections, table: RotatorTable, role: str) -> Rotator:
+    if isinstance(table, ManualTable):
+        return ManualRotator(role, connections.prompt, table.zero)
     if isinstance(table, ElliptecRotatorTable):
         bus = connections.driver(
             ElliptecBus, table.resource, question=f"{table.address:X}in", answer="IN", line=ELLIPTEC_LINE

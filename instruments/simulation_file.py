@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from analysis.configuration import Table
+from analysis.configuration import Table, Unit
 
 
 class SimulatedDevice(Table):
@@ -14,6 +14,8 @@ class SimulatedDevice(Table):
 
     model: Literal["SR830", "SR860", "Keithley6221", "ESP300", "ELL14", "KepcoBOP", "LakeShore425"]
     axes: dict[int, str] = Field(default_factory=dict)
+    fault: Literal["silent", "late", "garbage", "wrong_identity", "disconnected", "nan", "stuck"] | None = None
+    fault_begins: Annotated[float, Unit.number("s"), Field(ge=0)] = 0.0  # bench time
 
 
 class SimulatedCard(Table):

@@ -120,7 +120,7 @@ def test_reading_that_is_no_number_is_an_error_that_names_the_lock_in(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bench.lock_in, "_snapshot", lambda: (math.nan, 0.0))
-    with pytest.raises(DeviceError, match=r"lock_in SR8.0: X, Y read nan"):
+    with pytest.raises(DeviceError, match=r"lock_in SR8.0: X or Y reads nan"):
         bench.lock_in.read()
 
 

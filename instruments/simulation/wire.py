@@ -10,11 +10,13 @@ from nidaqmx import GrpcSessionOptions
 
 from analysis import configuration
 from analysis.sample import Sample
+from analysis.stack import Side
 from instruments.clock import VirtualClock
 from instruments.simulation.daq_card import Card
 from instruments.simulation.daq_server import DaqServer
 from instruments.simulation.elliptec import SimulatedElliptecBus
 from instruments.simulation.esp300 import SimulatedESP300
+from instruments.simulation.faults import FaultyLine
 from instruments.simulation.keithley6221 import SimulatedKeithley6221
 from instruments.simulation.kepco_bop import SimulatedKepcoBOP
 from instruments.simulation.lakeshore425 import SimulatedLakeShore425
@@ -49,17 +51,22 @@ class SimulatedWire:
         JSON text of the twin's table, for the note that no analysis opens.
     devices
         Simulated devices by resource name.
+    lines
+        What lies between them and the bus: where faults are injected.
     """
 
-    def __init__(self, table: SimulationTable, sample: Sample, clock: VirtualClock) -> None:
+    def __init__(self, table: SimulationTable, sample: Sample, clock: VirtualClock, *, side: Side = "top") -> None:
         secrets = configuration.validate(TwinTable, table.twin, "[simulation.twin]")
         self.secrets = secrets.model_dump_json(indent=2)
-        self.twin = Twin(secrets, sample, clock)
+        self.twin = Twin(secrets, sample, clock, side)
         self._resources = ExitStack()
         try:
             self.devices = {resource: self._device(entry) for resource, entry in table.visa.items()}
             name = f"bench{next(_count)}"
-            open_resource_manager(name, self.devices, clock)
+            self.lines = {resource: FaultyLine(device, clock) for resource, device in self.devices.items()}
+            for resource, entry in table.visa.items():
+                self.lines[resource].fault, self.lines[resource].begins = entry.fault, entry.fault_begins
+            open_resource_manager(name, self.lines, clock)
             self.visa_library = f"{name}@asot"
             self._resources.callback(close_resource_manager, name)
             cards = [Card(self.twin, card.terminals, name=device) for device, card in table.daq.items()]
