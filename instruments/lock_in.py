@@ -207,7 +207,8 @@ class SR830LockIn(_StanfordLockIn):
         return float(x), float(y)
 
     def _status(self) -> int:
-        return int(self.driver.lia_status) & 0b1111  # overloads and reference unlock; the rest are events
+        word = finite("lock_in SR830", "status", float(self.driver.ask("LIAS?")))
+        return int(word) & 0b1111  # overloads and reference unlock; the rest are events
 
 
 class SR860LockIn(_StanfordLockIn):
@@ -252,5 +253,5 @@ class SR860LockIn(_StanfordLockIn):
         return float(x), float(y)
 
     def _status(self) -> int:
-        word = int(float(self.driver.ask("LIAS?")))
+        word = int(finite("lock_in SR860", "status", float(self.driver.ask("LIAS?"))))
         return INPUT_OVERLOAD * bool(word & 16) | OUTPUT_OVERLOAD * bool(word & 0b11) | UNLOCKED * bool(word & 0b1000)
