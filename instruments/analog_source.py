@@ -12,6 +12,7 @@ from analysis.errors import AnalysisError
 from analysis.software_lock_in import find_reference, fit_harmonics
 from instruments.clock import Clock
 from instruments.current_source import _RampedSource
+from instruments.daq import AnalogOutput
 from instruments.daq_clocked import ClockedInput, ClockedSine
 from instruments.errors import DeviceError, LimitError
 from instruments.roles import Quantity, SafeStateReport
@@ -93,7 +94,12 @@ class AnalogSineSource(_RampedSource):
         super().__init__(clock, phase, largest_current, ramp_rate)
         self.role, self.gain = role, gain
         self._channels, self._shunt, self._rate, self._grpc_options = (output, reference), shunt, rate, grpc_options
+        self._zero()  # of a program that died while its sine ran, the output still holds a voltage
         self._sine = self._make(1000.0)
+
+    def _zero(self) -> None:
+        with AnalogOutput(self._channels[0], name=self.role, grpc_options=self._grpc_options) as output:
+            output.write(0.0)
 
     def _make(self, frequency: float) -> ClockedSine:
         return ClockedSine(
@@ -189,12 +195,6 @@ class AnalogSineSource(_RampedSource):
     def make_safe(self) -> SafeStateReport:
         """Zeros, outputs stopped, and a constant zero in any case."""
 
-        def zero() -> None:
-            from instruments.daq import AnalogOutput
-
-            with AnalogOutput(self._channels[0], name=self.role, grpc_options=self._grpc_options) as output:
-                output.write(0.0)
-
         def end() -> None:
             frequency = self._sine.frequency
             self._sine.close()
@@ -206,7 +206,7 @@ class AnalogSineSource(_RampedSource):
             [
                 ("sine to zero", lambda: self._sine.silence(self._clock)),
                 ("outputs stopped", end),
-                ("output zero", zero),
+                ("output zero", self._zero),
             ],
         )
 

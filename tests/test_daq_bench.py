@@ -107,6 +107,18 @@ def test_amplifier_of_another_gain_is_noticed(opened: Any) -> None:
         start(bench, "coil", 0.4)
 
 
+def test_voltage_that_a_dead_program_left_on_an_output_is_taken_off_when_the_source_is_opened(opened: Any) -> None:
+    bench = opened()
+    start(bench)
+    driver = bench.wire.daq_server.driver
+    driver.stop(next(name for name, task in driver.tasks.items() if task.period is not None))
+    source = bench.sample_source
+    held: list[tuple[str, float]] = []
+    bench.wire.twin.analog_output = lambda name, volts: held.append((name, volts))
+    source._zero()
+    assert held == [("sample_amplifier", 0.0)]
+
+
 def test_limits_hold_before_anything_is_put_out(opened: Any) -> None:
     bench = opened()
     for amplitude in (0.2, -0.01, math.nan):
@@ -115,7 +127,7 @@ def test_limits_hold_before_anything_is_put_out(opened: Any) -> None:
     for frequency in (0.0, 200e3, math.pi):
         with pytest.raises(LimitError, match="setting it to"):
             bench.sample_source.set_frequency(frequency)
-    assert twin(bench).waveforms == {}
+    assert not any(drive.running for drive in twin(bench).waveforms.values())
     start(bench)
     with pytest.raises(LimitError, match="current must be zero while the frequency changes"):
         bench.sample_source.set_frequency(1000.0)
