@@ -26,6 +26,7 @@ def describe_run(procedure: Measurement, bench: Bench) -> dict[str, Any]:
         "instruments": instruments(bench, "settings_start"),
         "detector": {"raw": "x", "type": "balanced photodiodes and lock-in amplifier"} if "x" in names else {},
         "beam": {"incident_wavelength": [bench.file.laser.wavelength, "m"]},
+        "light_side": bench.light_side,
         "bench_name": bench.file.name,
         "sample_name": bench.sample.name,
         "overrides": dict(bench.overrides),

@@ -8,6 +8,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -132,7 +133,7 @@ def override(data: Mapping[str, Any], assignments: Mapping[str, Any], source: st
             _step(node, last, key, source, default=_MISSING)
             node[int(last)] = value
         elif isinstance(node, dict):
-            node[last] = value
+            node[last] = copy.deepcopy(value)
         else:
             raise _no_table(key, source)
     return result
@@ -274,7 +275,7 @@ Complex = Annotated[complex, BeforeValidator(complex_number)]
 
 
 def _describe(fault: Any, model: type[BaseModel], source: str) -> str:
-    key = ".".join(str(part) for part in fault["loc"]) or "(top level)"
+    key = _key(model, fault["loc"]) or "(top level)"
     if fault["type"] == "extra_forbidden":
         allowed = _keys_beside(model, fault["loc"])
         return (
@@ -283,29 +284,50 @@ def _describe(fault: Any, model: type[BaseModel], source: str) -> str:
         )
     if fault["type"] == "missing":
         return f"{source}: key {key!r} is missing. Add it."
+    if fault["type"] == "union_tag_invalid":
+        known, tag = re.findall(r"\w+", fault["ctx"]["expected_tags"]), fault["ctx"]["tag"]
+        return (
+            f"{source}: key {key + '.driver'!r} must be one of {', '.join(known)}. Received {tag!r}."
+            f"{_suggestion(str(tag), known)}"
+        )
     text = fault["msg"].removeprefix("Value error, ")
     return f"{source}: key {key!r} {text[0].lower() + text[1:]} Received {fault['input']!r}."
+
+
+def _key(model: type[BaseModel], location: tuple[Any, ...]) -> str:
+    """Dotted key of `location`, without the driver names that pydantic puts into it."""
+    parts, current = [], model
+    for part, following in zip(location, [*location[1:], None], strict=True):
+        if isinstance(current, type) and issubclass(current, BaseModel) and part in current.model_fields:
+            current = _table_of(current.model_fields[part].annotation, following)
+        elif current is not None and "driver" in current.model_fields and part in _drivers(current):
+            continue
+        parts.append(str(part))
+    return ".".join(parts)
 
 
 def _keys_beside(model: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
     """Keys that are allowed in the table in which `location` stands."""
     current: Any = model
-    for part in location[:-1]:
+    for part, following in pairwise(location):
         if isinstance(current, type) and issubclass(current, BaseModel) and part in current.model_fields:
-            current = _table_of(current.model_fields[part].annotation)
+            current = _table_of(current.model_fields[part].annotation, following)
     if isinstance(current, type) and issubclass(current, BaseModel):
         return sorted(current.model_fields)
     return []
 
 
-def _table_of(annotation: Any) -> Any:
+def _table_of(annotation: Any, tag: object = None) -> Any:
+    """Table in an annotation; of a union that of which `tag` is the driver, else the first."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    for argument in getattr(annotation, "__args__", ()):
-        found = _table_of(argument)
-        if found is not None:
-            return found
-    return None
+    found = [table for argument in getattr(annotation, "__args__", ()) if (table := _table_of(argument)) is not None]
+    tagged = [table for table in found if "driver" in table.model_fields and tag in _drivers(table)]
+    return next(iter(tagged or found), None)
+
+
+def _drivers(table: type[BaseModel]) -> tuple[object, ...]:
+    return getattr(table.model_fields["driver"].annotation, "__args__", ())
 
 
 def _suggestion(name: str, known: Iterable[str]) -> str:

@@ -11,10 +11,10 @@ from analysis.stack import FloatArray, require
 
 
 class Macrospin:
-    """Magnetisation at angle phi to the current, in the energy -B cos(phi) - (Bk/2) cos^2(phi - easy_axis).
+    """Magnetisation at angle phi to the current, in the energy -B cos(phi - psi) - (Bk/2) cos^2(phi - easy_axis).
 
-    The field B lies along the current. Below the switching field there are two minima, one for either sense of the
-    easy axis; the spin stays in its own until the field reaches the switching field against it.
+    The field B lies at the angle psi to the current. Below the switching field there are two minima, one for either
+    sense of the easy axis; the spin stays in its own until the field reaches the switching field against it.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class Macrospin:
     angle : float
         phi (rad) in the last field.
     switching_field : float
-        |B| (T) at which the magnetisation reverses.
+        |B| (T) at which the magnetisation reverses, in the direction of the last field; at first along the current.
 
     Notes
     -----
@@ -45,26 +45,44 @@ class Macrospin:
                 require(name, value, "finite and above 0 T", value > 0, "Give e.g. 0.3e-3 for 0.3 mT.")
         require("easy_axis", easy_axis, "finite (rad)", True, "Give its angle to the current.")
         self.anisotropy_field = anisotropy_field
-        # Easy axis as seen by a spin in the half with m_x > 0, mirrored to 0 ... pi/2; what is left is a sign of m_y.
-        axis = math.atan(math.tan(easy_axis))
-        self._axis, self._mirror = abs(axis), math.copysign(1.0, axis)
-        self._sense = 1.0 if math.cos(easy_axis) >= 0 else -1.0
-        cosine, sine = math.cos(self._axis) ** (2 / 3), math.sin(self._axis) ** (2 / 3)
-        coherent = anisotropy_field * (cosine + sine) ** -1.5
-        self.switching_field = coherent if coercive_field is None else min(coherent, coercive_field)
+        self.easy_axis, self.coercive_field = easy_axis, coercive_field
+        self._valley = 1.0  # the minimum on the side of the easy axis as given; -1 for the one on the opposite side
+        self._turn_field(0.0)
         self.angle = easy_axis
 
-    def follow(self, field: float) -> float:
-        """Relax in `field` (T, either sign) into the minimum that the present state leads to; return phi (rad)."""
+    def _turn_field(self, direction: float) -> None:
+        # Easy axis as seen by a spin in the half on the field's side, mirrored to 0 ... pi/2: what is left are signs.
+        seen = self.easy_axis - direction
+        axis = math.atan(math.tan(seen))
+        self._axis, self._mirror = abs(axis), math.copysign(1.0, axis)
+        self._side = 1.0 if math.cos(seen) >= 0 else -1.0
+        cosine, sine = math.cos(self._axis) ** (2 / 3), math.sin(self._axis) ** (2 / 3)
+        coherent = self.anisotropy_field * (cosine + sine) ** -1.5
+        self.switching_field = coherent if self.coercive_field is None else min(coherent, self.coercive_field)
+        self._direction = direction
+
+    def follow(self, field: float, direction: float = 0.0) -> float:
+        """Relax into the minimum that the present state leads to; return phi (rad).
+
+        Parameters
+        ----------
+        field
+            T, either sign.
+        direction
+            Angle psi (rad) of a positive field to the current.
+        """
+        if direction != self._direction:
+            self._turn_field(direction)
         if abs(field) >= self.switching_field:
-            self._sense = math.copysign(1.0, field)
+            self._valley = self._side * math.copysign(1.0, field)
         # Turned by pi, the other sense is the first one in the opposite field.
-        phi = self._mirror * self._minimum(self._sense * field / self.anisotropy_field)
-        self.angle = phi if self._sense > 0 else phi + math.pi
+        sense = self._side * self._valley
+        phi = direction + self._mirror * self._minimum(sense * field / self.anisotropy_field)
+        self.angle = phi if sense > 0 else phi + math.pi
         return self.angle
 
     def _minimum(self, reduced_field: float) -> float:
-        """Angle of the minimum in the sense of the current, for a field B/Bk along (+) or against (-) it."""
+        """Angle to the direction psi of the minimum on its side, for a field B/Bk along (+) or against (-) it."""
         axis, h = self._axis, reduced_field
         low, high = (0.0, axis) if h >= 0 else (axis, axis + math.atan(math.tan(axis) ** (1 / 3)))
         phi = math.atan2(math.sin(axis), math.cos(axis) + h)

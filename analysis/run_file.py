@@ -10,6 +10,7 @@ start_time          ISO 8601 with offset
 instruments         {role: {"model", "vendor", "identity", "settings_start", "settings_end"}},
                     settings are {name: [value, unit]}
 beam                optional, {name: [value, unit]} with the names of NeXus' NXbeam
+light_side          optional, "top" or "bottom": the side of the film from which the light comes
 detector            optional, {"raw": column, "type": text}
 user                optional, {"name", "affiliation", "email", ...}
 provenance          optional, whatever says where the numbers come from

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -13,12 +14,14 @@ from analysis import configuration
 from analysis.errors import InputError
 from analysis.optics import reflectance
 from analysis.sample import Sample
+from analysis.stack import Side
 from instruments import openers
 from instruments.bench_file import BenchFile
 from instruments.bench_lock import BenchLock
 from instruments.clock import Clock, VirtualClock, WallClock
 from instruments.errors import DeviceError, LimitError
 from instruments.interrupts import held_interrupts
+from instruments.manual import Prompt, nobody
 from instruments.roles import (
     CurrentPath,
     CurrentSource,
@@ -48,6 +51,8 @@ class Bench:
     lock_in, sample_source, calibration_source, relay, magnet, stage, polarization_plate, analyser_plate, quarter_wave,
     sum_detector
         The roles.
+    field_angle
+        What turns the field against the sample, None where nothing does.
     clock
         Time of the bench: virtual where it is simulated.
     sample
@@ -74,6 +79,7 @@ class Bench:
     analyser_plate: Rotator
     quarter_wave: QuarterWavePlate
     sum_detector: SumDetector
+    field_angle: Rotator | None = None
 
     def __init__(
         self,
@@ -83,7 +89,9 @@ class Bench:
         notes: Mapping[str, str],
         overrides: Mapping[str, Any],
         realtime: bool = False,
+        prompt: Prompt = nobody,
     ) -> None:
+        self.prompt = prompt
         self.file, self.sample, self.notes, self.overrides = file, sample, dict(notes), dict(overrides)
         self._closed = False
         self._resources = ExitStack()
@@ -107,13 +115,18 @@ class Bench:
 
             virtual = VirtualClock(realtime=realtime)
             self.clock = virtual
-            self.wire = SimulatedWire(file.simulation, self.sample, virtual)
+            self.wire = SimulatedWire(file.simulation, self.sample, virtual, side=file.light_side)
             self._resources.callback(self.wire.close)
             visa_library, grpc_options = self.wire.visa_library, self.wire.grpc_options
             self.notes["twin"] = self.wire.secrets
 
         connections = openers.Connections(
-            file, self.clock, self._resources, visa_library=visa_library, grpc_options=grpc_options
+            file,
+            self.clock,
+            self._resources,
+            visa_library=visa_library,
+            grpc_options=grpc_options,
+            prompt=self.prompt,
         )
         self.lock_in = openers.open_lock_in(connections)
         self.sample_source = openers.open_sample_source(connections)
@@ -126,6 +139,7 @@ class Bench:
         self.polarization_plate = openers.open_polarization_plate(connections)
         self.analyser_plate = openers.open_analyser_plate(connections)
         self.quarter_wave = openers.open_quarter_wave(connections)
+        self.field_angle = openers.open_field_angle(connections)
         self.sum_detector = openers.open_sum_detector(connections)
 
     @property
@@ -133,9 +147,10 @@ class Bench:
         """Every instrument, in the order in which they are made safe: currents first, then contacts, then the field."""
         roles = (
             "sample_source", "calibration_source", "relay", "magnet", "lock_in", "stage", "polarization_plate",
-            "analyser_plate", "quarter_wave", "sum_detector",
+            "analyser_plate", "quarter_wave", "sum_detector", "field_angle",
         )  # fmt: skip
-        return tuple(getattr(self, role) for role in roles if hasattr(self, role))
+        opened = (getattr(self, role, None) for role in roles)
+        return tuple(item for item in opened if item is not None)
 
     def check_current(self, path: CurrentPath, amplitude: float) -> None:
         """Raise `LimitError` where `amplitude` (A peak) on `path` exceeds what source or sample bear."""
@@ -171,7 +186,7 @@ class Bench:
         DeviceError
             Where no light arrives.
         """
-        reflected = float(reflectance(self.sample.stack(), self.file.laser.wavelength))
+        reflected = float(reflectance(self.sample.stack(), self.file.laser.wavelength, self.light_side))
         power = self.sum_detector.read() / self.sum_detector.responsivity / reflected
         if power > self.sample.limits.laser_power:
             raise LimitError(
@@ -187,11 +202,27 @@ class Bench:
         return self.sample_source if path == "sample" else self.calibration_source
 
     def describe(self) -> dict[str, dict[str, Any]]:
-        """Identity and settings of every instrument, by role."""
-        return {
-            item.role: {"identity": item.identity(), "settings": {k: list(v) for k, v in item.settings().items()}}
-            for item in self.instruments
-        }
+        """Identity and settings of every instrument, by role; `DeviceError` where a setting reads as no number."""
+        description = {}
+        for item in self.instruments:
+            settings = {key: list(quantity) for key, quantity in item.settings().items()}
+            for key, (value, _) in settings.items():
+                if isinstance(value, float) and not math.isfinite(value):
+                    raise DeviceError(item.role, f"setting {key} reads {value}.", "Check instrument and cable.")
+            description[item.role] = {"identity": item.identity(), "settings": settings}
+        return description
+
+    @property
+    def light_side(self) -> Side:
+        """Side of the film from which the light comes."""
+        return self.file.light_side
+
+    def ask(self, request: str) -> None:
+        """Make everything safe, then ask a person: to change the sample, the wiring, or what else hands have to do."""
+        unsafe = [f"{report.role}: {step}" for report in self.make_safe() for step in report.failed]
+        if unsafe:
+            raise DeviceError("bench", f"is not safe to touch ({'; '.join(unsafe)}).", "Switch it off by hand first.")
+        self.prompt(request)
 
     def make_safe(self) -> list[SafeStateReport]:
         """Bring every instrument to its safe state; all are tried, whatever fails."""
@@ -237,6 +268,7 @@ def open_bench(
     *,
     settings: Mapping[str, Any] | None = None,
     realtime: bool = False,
+    prompt: Prompt = nobody,
 ) -> Bench:
     """Open a bench.
 
@@ -248,6 +280,9 @@ def open_bench(
         Keys that replace those of the files: "bench. ...", "sample. ..." or "twin. ..." (the table simulation.twin).
     realtime
         Let a simulated bench follow the wall clock.
+    prompt
+        Called with a request to a person, where the bench has no motor or a sample is changed; returns when it is
+        done. By default nobody is asked, and a request is an error.
 
     Returns
     -------
@@ -262,7 +297,9 @@ def open_bench(
         Where an instrument does not answer.
     """
     files = read_bench(bench, sample, settings)
-    return Bench(files.bench, files.sample, notes=files.notes, overrides=files.overrides, realtime=realtime)
+    return Bench(
+        files.bench, files.sample, notes=files.notes, overrides=files.overrides, realtime=realtime, prompt=prompt
+    )
 
 
 class BenchFiles(NamedTuple):

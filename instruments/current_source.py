@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from typing import Literal
 
 import numpy as np
 from pymeasure.instruments.keithley import Keithley6221
-from pymeasure.instruments.srs import SR830
 
 from instruments.clock import Clock
-from instruments.errors import DeviceError, LimitError
+from instruments.errors import DeviceError, LimitError, finite
+from instruments.lock_in import SR830LockIn, SR860LockIn
 from instruments.roles import Quantity, SafeStateReport
 from instruments.safe_state import try_every_step
 
@@ -71,6 +72,7 @@ class Keithley6221Source(_RampedSource):
     """
 
     role = "sample_source"
+    reference: Literal["internal", "external"] = "external"
     clips_at = 0.105  # A peak
 
     def __init__(
@@ -115,7 +117,9 @@ class Keithley6221Source(_RampedSource):
 
     def amplitude(self) -> float:
         """Amplitude (A peak), read back; 0 while the wave is stopped."""
-        return float(self.driver.waveform_amplitude) if self._running else 0.0
+        if not self._running:
+            return 0.0
+        return finite(self.role, "amplitude", float(self.driver.waveform_amplitude))
 
     def _put(self, amplitude: float) -> None:
         if amplitude == 0:
@@ -168,26 +172,34 @@ class AmplifiedSineSource(_RampedSource):
 
     Notes
     -----
-    An SR830's sine output ends at 4 mV rms, not at zero: a relay has to disconnect the amplifier when no
-    current may flow.
+    The sine output ends at 4 mV rms (SR830) or 1 nV rms (SR860), not at zero: a relay has to disconnect the
+    amplifier when no current may flow.
     """
 
     role = "calibration_source"
-    least, most = 0.004, 5.0  # V rms
+    reference: Literal["internal", "external"] = "internal"
 
     def __init__(
-        self, driver: SR830, clock: Clock, *, gain: float, phase: float, largest_current: float, ramp_rate: float
+        self,
+        lock_in: SR830LockIn | SR860LockIn,
+        clock: Clock,
+        *,
+        gain: float,
+        phase: float,
+        largest_current: float,
+        ramp_rate: float,
     ) -> None:
-        if largest_current > self.most * math.sqrt(2) * gain:
+        most = lock_in.largest_sine * math.sqrt(2) * gain
+        if largest_current > most:
             raise LimitError(
-                f"calibration_source: largest_current must be at most {self.most * math.sqrt(2) * gain:g} A peak, "
-                f"what 5 V rms make of a gain of {gain:g} A/V; received {largest_current:g} A. "
-                "Lower it in the bench file."
+                f"calibration_source: largest_current must be at most {most:g} A peak, what {lock_in.largest_sine:g} V "
+                f"rms make of a gain of {gain:g} A/V; received {largest_current:g} A. Lower it in the bench file."
             )
         super().__init__(clock, phase, largest_current, ramp_rate)
-        self.driver = driver
+        self.driver = lock_in.driver
+        self._lock_in = lock_in
         self.gain = gain
-        driver.sine_voltage = self.least
+        self._put(0.0)
 
     def set_frequency(self, frequency: float) -> None:
         """Set the frequency (Hz) of the internal reference."""
@@ -195,12 +207,12 @@ class AmplifiedSineSource(_RampedSource):
 
     def amplitude(self) -> float:
         """Amplitude (A peak), from the sine voltage read back."""
-        rms = float(self.driver.sine_voltage)
-        return 0.0 if rms <= self.least else rms * math.sqrt(2) * self.gain
+        rms = finite(self.role, "sine voltage", float(self.driver.sine_voltage))
+        return 0.0 if rms <= self._lock_in.least_sine else rms * math.sqrt(2) * self.gain
 
     def set_amplitude(self, amplitude: float) -> None:
-        """Ramp to `amplitude` (A peak); between 0 and what 4 mV rms make there is nothing."""
-        smallest = self.least * math.sqrt(2) * self.gain
+        """Ramp to `amplitude` (A peak); between 0 and what the least of the sine output makes there is nothing."""
+        smallest = self._lock_in.least_sine * math.sqrt(2) * self.gain
         if 0 < amplitude <= smallest:
             raise LimitError(
                 f"{self.role}: amplitude must be 0 or above {smallest:.3g} A peak, the least of the sine output; "
@@ -209,15 +221,16 @@ class AmplifiedSineSource(_RampedSource):
         super().set_amplitude(amplitude)
 
     def _put(self, amplitude: float) -> None:
-        self.driver.sine_voltage = max(self.least, amplitude / (math.sqrt(2) * self.gain))
+        self.driver.sine_voltage = max(self._lock_in.least_sine, amplitude / (math.sqrt(2) * self.gain))
 
     def _resolution(self, amplitude: float) -> float:
-        # The sine output has steps of 2 mV rms; what is reached is read back and stored with the data.
-        return 0.0021 * math.sqrt(2) * self.gain + (self.least * math.sqrt(2) * self.gain if amplitude else 0.0)
+        # An SR830 has steps of 2 mV rms; what is reached is read back and stored with the data.
+        least = self._lock_in.least_sine if amplitude else 0.0
+        return (1.05 * self._lock_in.sine_step + least) * math.sqrt(2) * self.gain + 1e-6 * amplitude
 
     def identity(self) -> str:
         """Return the identity of the lock-in whose output it is."""
-        return f"{self.driver.id} sine output and amplifier of {self.gain:g} A/V"
+        return f"{self._lock_in.identity()} sine output and amplifier of {self.gain:g} A/V"
 
     def settings(self) -> Mapping[str, Quantity]:
         """Return settings, read back."""
@@ -230,7 +243,8 @@ class AmplifiedSineSource(_RampedSource):
 
     def make_safe(self) -> SafeStateReport:
         """Bring the sine output to its least."""
-        report = try_every_step(self.role, [("sine output to 4 mV rms", lambda: self._put(0.0))])
+        step = f"sine output to {self._lock_in.least_sine * 1e3:g} mV rms"
+        report = try_every_step(self.role, [(step, lambda: self._put(0.0))])
         if report.safe:
             self._asked = 0.0
         return report

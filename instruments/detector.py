@@ -19,12 +19,14 @@ class AnalogSum:
         Gain of the difference at the lock-in frequency over the DC gain of the sum, as far as it is known.
     responsivity
         Sum voltage per detected power (V/W).
+    light_side
+        Side of the film ("top", "bottom") that the light comes from.
     """
 
     role = "sum_detector"
 
-    def __init__(self, input: AnalogInput, *, gain: float, responsivity: float) -> None:
-        self._input, self.gain, self.responsivity = input, gain, responsivity
+    def __init__(self, input: AnalogInput, *, gain: float, responsivity: float, light_side: str) -> None:
+        self._input, self.gain, self.responsivity, self.light_side = input, gain, responsivity, light_side
 
     def read(self, samples: int = 20) -> float:
         """Sum voltage (V), mean of `samples` readings."""
@@ -39,6 +41,7 @@ class AnalogSum:
         return {
             "gain": (self.gain, ""),
             "responsivity": (self.responsivity, "V/W"),
+            "light_side": (self.light_side, ""),
             "detected_power": (self.read() / self.responsivity, "W"),
         }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from analysis.errors import AsotError
 
 
@@ -13,6 +15,13 @@ class DeviceError(AsotError):
         self.device = device
         self.what = what
         self.remedy = remedy
+
+
+def finite(device: str, quantity: str, value: float) -> float:
+    """Return `value`, which `device` gave for `quantity`; `DeviceError` where it is no number."""
+    if not math.isfinite(value):
+        raise DeviceError(device, f"{quantity} reads {value}, which is no number.", "Check instrument and cable.")
+    return value
 
 
 class LimitError(AsotError, ValueError):

@@ -1,18 +1,27 @@
-"""In-plane electromagnet: a control voltage into a bipolar supply, closed loop on a Hall probe."""
+"""In-plane electromagnets: a bipolar supply, corrected until the probe at the sample reads the asked field."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from pymeasure.instruments.kepco import KepcoBOP3612
+from pymeasure.instruments.lakeshore import LakeShore425
 
 from instruments.clock import Clock
 from instruments.daq import AnalogInput, AnalogOutput
 from instruments.errors import DeviceError, LimitError
 from instruments.roles import Quantity, SafeStateReport
 from instruments.safe_state import try_every_step
+
+GAUSSMETER_LINE = {
+    "baud_rate": 57600, "parity": 1, "data_bits": 7, "timeout": 500,
+    "write_termination": "\n", "read_termination": "\n",
+}  # fmt: skip
+"""Serial line of a Lake Shore 425 (its manual): parity odd."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +37,108 @@ class HallProbe:
         return self.input.read(samples) / self.gain - self.offset
 
 
-class AnalogMagnet:
-    """Bipolar supply on an analog output, corrected until the Hall probe reads the asked field.
+@dataclass(frozen=True)
+class MagnetLimits:
+    """What a magnet may do.
+
+    Attributes
+    ----------
+    largest_field
+        Limit (T), either way.
+    ramp_rate
+        Slew limit (T/s).
+    lag
+        Time constant of supply and coil (s).
+    tolerance
+        Largest difference between field asked and read (T).
+    """
+
+    largest_field: float
+    ramp_rate: float
+    lag: float
+    tolerance: float
+
+
+class _ClosedLoopMagnet(ABC):
+    """Ramps a supply within the slew limit and corrects it until the probe agrees.
+
+    Parameters
+    ----------
+    clock
+        Time of the bench.
+    tesla_per_unit
+        Nominal field per unit of the supply's level (T/V or T/A); the loop corrects what it is off.
+    limits
+        What it may do.
+    """
+
+    role = "magnet"
+    _ramp_step = 0.1  # s
+    _corrections = 8
+    _trust = 0.25  # by which the nominal tesla_per_unit may be wrong
+
+    def __init__(self, clock: Clock, tesla_per_unit: float, limits: MagnetLimits) -> None:
+        self._clock, self._tesla_per_unit, self._limits = clock, tesla_per_unit, limits
+        self.largest_field = limits.largest_field
+        self._level = self._present_level()
+
+    @abstractmethod
+    def measure(self) -> float:
+        """Field (T) at the probe."""
+
+    @abstractmethod
+    def _put(self, level: float) -> None:
+        """Set the supply to `level` (V or A)."""
+
+    @abstractmethod
+    def _present_level(self) -> float:
+        """Level at which the supply stands, as far as it can be told."""
+
+    def set_field(self, field: float) -> None:
+        """Ramp to `field` (T), then correct until the probe agrees within the tolerance."""
+        if not (math.isfinite(field) and abs(field) <= self.largest_field):
+            raise LimitError(
+                f"magnet: field must lie within {self.largest_field:g} T either way; setting it to {field:g} T is "
+                "refused. Lower the field, or raise the limit in the bench file if the magnet bears it."
+            )
+        self._ramp(field / self._tesla_per_unit)
+        for _ in range(self._corrections):
+            self._clock.wait(7 * self._limits.lag)
+            error = field - self.measure()
+            if abs(error) <= self._limits.tolerance:
+                return
+            level = self._level + error / self._tesla_per_unit
+            if abs(level * self._tesla_per_unit - field) > self._trust * abs(field) + 20 * self._limits.tolerance:
+                break  # a dead probe must not drive the supply ever higher
+            self._ramp(level)
+        raise DeviceError(
+            "magnet",
+            f"the Hall probe reads {self.measure():.5g} T, not {field:.5g} T, and corrections do not help.",
+            "Check the supply, the probe's position and the nominal field per volt or ampere in the bench file.",
+        )
+
+    def travel_time(self, start: float, stop: float) -> float:
+        """Ramp, settling of the supply and one correction (s)."""
+        return abs(stop - start) / self._limits.ramp_rate + 14 * self._limits.lag
+
+    def _ramp(self, level: float) -> None:
+        step = self._limits.ramp_rate * self._ramp_step / abs(self._tesla_per_unit)
+        count = max(1, math.ceil(abs(level - self._level) / step))
+        for intermediate in np.linspace(self._level, level, count + 1)[1:]:
+            self._put(float(intermediate))
+            self._level = float(intermediate)
+            if count > 1:
+                self._clock.wait(self._ramp_step)
+
+    def _verify_zero(self) -> None:
+        self._clock.wait(10 * self._limits.lag)
+        field = self.measure()
+        if abs(field) > 20 * self._limits.tolerance:
+            raise DeviceError("magnet", f"the Hall probe still reads {field:.3g} T.", "Switch the supply off by hand.")
+
+
+class AnalogMagnet(_ClosedLoopMagnet):
+    """Bipolar supply on an analog output, with a Hall probe on an analog input.
 
     Parameters
     ----------
@@ -40,70 +149,27 @@ class AnalogMagnet:
     clock
         Time of the bench.
     tesla_per_volt
-        Nominal field per control volt (T/V); the loop corrects what it is off.
-    largest_field
-        Limit (T).
-    ramp_rate
-        Slew limit (T/s).
-    lag
-        Time constant of supply and coil (s).
-    tolerance
-        Largest difference between field asked and read (T).
+        Nominal field per control volt (T/V).
+    limits
+        What it may do.
     """
 
-    role = "magnet"
-    _ramp_step = 0.1  # s
-    _corrections = 8
-    _trust = 0.25  # by which the nominal tesla_per_volt may be wrong
-
     def __init__(
-        self,
-        output: AnalogOutput,
-        probe: HallProbe,
-        clock: Clock,
-        *,
-        tesla_per_volt: float,
-        largest_field: float,
-        ramp_rate: float,
-        lag: float,
-        tolerance: float,
+        self, output: AnalogOutput, probe: HallProbe, clock: Clock, *, tesla_per_volt: float, limits: MagnetLimits
     ) -> None:
-        self._output, self._probe, self._clock = output, probe, clock
-        self._tesla_per_volt = tesla_per_volt
-        self.largest_field = largest_field
-        self._ramp_rate, self._lag, self._tolerance = ramp_rate, lag, tolerance
-        self._volts = probe.read() / tesla_per_volt if abs(probe.read()) > 10 * tolerance else 0.0
-
-    def set_field(self, field: float) -> None:
-        """Ramp to `field` (T), then correct until the Hall probe agrees within the tolerance."""
-        if not (math.isfinite(field) and abs(field) <= self.largest_field):
-            raise LimitError(
-                f"magnet: field must lie within {self.largest_field:g} T either way; setting it to {field:g} T is "
-                "refused. Lower the field, or raise the limit in the bench file if the magnet bears it."
-            )
-        self._ramp(field / self._tesla_per_volt)
-        for _ in range(self._corrections):
-            self._clock.wait(7 * self._lag)
-            error = field - self.measure()
-            if abs(error) <= self._tolerance:
-                return
-            volts = self._volts + error / self._tesla_per_volt
-            if abs(volts * self._tesla_per_volt - field) > self._trust * abs(field) + 20 * self._tolerance:
-                break  # a dead probe must not drive the supply ever higher
-            self._ramp(volts)
-        raise DeviceError(
-            "magnet",
-            f"the Hall probe reads {self.measure():.5g} T, not {field:.5g} T, and corrections do not help.",
-            "Check the supply, the probe's position and `tesla_per_volt` in the bench file.",
-        )  # fmt: skip
+        self._output, self._probe = output, probe
+        super().__init__(clock, tesla_per_volt, limits)
 
     def measure(self) -> float:
         """Field (T) at the Hall probe."""
         return self._probe.read()
 
-    def travel_time(self, start: float, stop: float) -> float:
-        """Ramp, settling of the supply and one correction (s)."""
-        return abs(stop - start) / self._ramp_rate + 14 * self._lag
+    def _put(self, level: float) -> None:
+        self._output.write(level)
+
+    def _present_level(self) -> float:
+        field = self.measure()
+        return field / self._tesla_per_unit if abs(field) > 10 * self._limits.tolerance else 0.0
 
     def identity(self) -> str:
         """Return what is known of supply and probe: the card that drives and reads them."""
@@ -113,37 +179,150 @@ class AnalogMagnet:
         """Return settings and the field as read."""
         return {
             "field": (self.measure(), "T"),
-            "control_voltage": (self._volts, "V"),
-            "ramp_rate": (self._ramp_rate, "T/s"),
+            "control_voltage": (self._level, "V"),
+            "ramp_rate": (self._limits.ramp_rate, "T/s"),
             "hall_gain": (self._probe.gain, "V/T"),
             "hall_offset": (self._probe.offset, "T"),
         }
 
     def make_safe(self) -> SafeStateReport:
         """Ramp the control voltage to zero within the slew limit, then write zero in any case."""
-
-        def verify() -> None:
-            self._clock.wait(10 * self._lag)
-            field = self.measure()
-            if abs(field) > 20 * self._tolerance:
-                raise DeviceError(
-                    "magnet", f"the Hall probe still reads {field:.3g} T.", "Switch the supply off by hand."
-                )
-
         return try_every_step(
             self.role,
             [
                 ("field ramped to zero", lambda: self._ramp(0.0)),
                 ("control voltage zero", lambda: self._output.write(0.0)),
-                ("zero field read", verify),
+                ("zero field read", self._verify_zero),
             ],
         )
 
-    def _ramp(self, volts: float) -> None:
-        step = self._ramp_rate * self._ramp_step / abs(self._tesla_per_volt)
-        count = max(1, math.ceil(abs(volts - self._volts) / step))
-        for level in np.linspace(self._volts, volts, count + 1)[1:]:
-            self._output.write(float(level))
-            self._volts = float(level)
-            if count > 1:
-                self._clock.wait(self._ramp_step)
+
+class KepcoMagnet(_ClosedLoopMagnet):
+    """Kepco BOP in current mode, with a Lake Shore 425 gaussmeter at the sample.
+
+    Parameters
+    ----------
+    supply
+        pymeasure's driver of the supply.
+    gaussmeter
+        pymeasure's driver of the gaussmeter.
+    clock
+        Time of the bench.
+    tesla_per_ampere
+        Nominal field per ampere (T/A).
+    voltage_limit
+        Compliance (V) of the current mode.
+    offset
+        What the gaussmeter reads in zero field (T).
+    limits
+        What it may do.
+
+    Notes
+    -----
+    The driver clips a current beyond the supply's range silently, so the field limit must lie within it, and the
+    current set is read back. An output that an earlier program left on is taken over at its present current and
+    ramped from there: switching an inductive load off at full current is what the ramp is for.
+    """
+
+    largest_current = 12.0  # A, of the model that pymeasure knows
+
+    def __init__(
+        self,
+        supply: KepcoBOP3612,
+        gaussmeter: LakeShore425,
+        clock: Clock,
+        *,
+        tesla_per_ampere: float,
+        voltage_limit: float,
+        offset: float,
+        limits: MagnetLimits,
+    ) -> None:
+        if limits.largest_field > abs(tesla_per_ampere) * self.largest_current:
+            raise LimitError(
+                f"magnet: largest_field must be at most {abs(tesla_per_ampere) * self.largest_current:g} T, what "
+                f"{self.largest_current:g} A make; received {limits.largest_field:g} T. Lower it in the bench file."
+            )
+        self.supply, self.gaussmeter, self._offset = supply, gaussmeter, offset
+        gaussmeter.unit = "T"
+        gaussmeter.dc_mode()
+        gaussmeter.range = 10e3 * 1.05 * limits.largest_field  # gauss; the driver takes the next larger range
+        super().__init__(clock, tesla_per_ampere, limits)
+        if not supply.output_enabled:
+            supply.operating_mode = "CURR"
+            supply.current_setpoint = 0
+            supply.voltage_setpoint = voltage_limit
+            supply.output_enabled = True
+
+    def measure(self) -> float:
+        """Field (T) that the gaussmeter reads, its offset subtracted.
+
+        Raises
+        ------
+        DeviceError
+            Where the gaussmeter answers with what is no field (no probe, overload).
+        """
+        value = self.gaussmeter.field
+        if not (isinstance(value, float | int) and math.isfinite(value)):
+            raise DeviceError(
+                "magnet (Lake Shore 425)", f"reads {value!r}, which is no field.",
+                "Plug the probe in, or choose a larger range.",
+            )  # fmt: skip
+        return float(value) - self._offset
+
+    def _put(self, level: float) -> None:
+        if abs(level) > self.largest_current:
+            raise LimitError(
+                f"magnet: current must lie within {self.largest_current:g} A either way; setting it to {level:g} A is "
+                "refused. Lower the field, or check `tesla_per_ampere` in the bench file."
+            )
+        self.supply.current_setpoint = level
+        received = float(self.supply.current_setpoint)
+        if abs(received - level) > 1e-3 * self.largest_current:
+            raise DeviceError(
+                "magnet (Kepco BOP)", f"current was set to {level:g} A but reads back {received:g} A.",
+                "Check that the supply is in current mode and no one else drives it.",
+            )  # fmt: skip
+
+    def _present_level(self) -> float:
+        return float(self.supply.current) if self.supply.output_enabled else 0.0
+
+    def identity(self) -> str:
+        """Return the answers of supply and gaussmeter to *IDN?."""
+        return f"{self.supply.id} with {str(self.gaussmeter.ask('*IDN?')).strip()}"
+
+    def settings(self) -> Mapping[str, Quantity]:
+        """Return settings, current and field as read."""
+        return {
+            "field": (self.measure(), "T"),
+            "current": (float(self.supply.current), "A"),
+            "voltage": (float(self.supply.voltage), "V"),
+            "ramp_rate": (self._limits.ramp_rate, "T/s"),
+            "gaussmeter_range": (float(self.gaussmeter.range) * 1e-4, "T"),
+            "gaussmeter_offset": (self._offset, "T"),
+        }
+
+    def make_safe(self) -> SafeStateReport:
+        """Ramp to zero from the present current (from the field where the supply does not say), then switch off."""
+
+        def find_level() -> None:
+            try:
+                self._level = self._present_level()
+            except Exception:  # what the supply does not tell, the gaussmeter does
+                self._level = self.measure() / self._tesla_per_unit
+
+        steps: list[tuple[str, Callable[[], object]]] = [
+            ("present current found", find_level),
+            ("field ramped to zero", lambda: self._ramp(0.0)),
+            ("current zero", lambda: setattr(self.supply, "current_setpoint", 0)),
+            ("zero field read", self._verify_zero),
+            ("output off", lambda: setattr(self.supply, "output_enabled", False)),
+        ]
+        return try_every_step(self.role, steps)
+
+    def set_field(self, field: float) -> None:
+        """Switch the output on where a safe state left it off, then ramp and correct."""
+        if not self.supply.output_enabled:
+            self.supply.current_setpoint = 0
+            self._level = 0.0
+            self.supply.output_enabled = True
+        super().set_field(field)

@@ -10,8 +10,8 @@ from pymeasure.instruments.newport.esp300 import Axis
 
 from instruments.clock import Clock
 from instruments.daq import DigitalOutput
-from instruments.errors import DeviceError, LimitError
-from instruments.roles import Quantity, SafeStateReport
+from instruments.errors import DeviceError, LimitError, finite
+from instruments.roles import Quantity, Rotator, SafeStateReport
 from instruments.safe_state import try_every_step
 
 _POLL = 0.05  # s between two looks at a moving axis
@@ -78,7 +78,7 @@ class Esp300Axis:
 
     def position(self) -> float:
         """Position, read back."""
-        return float(self._axis.position)
+        return finite(self.name, "position", float(self._axis.position))
 
     def identity(self) -> str:
         """Return the controller's answer to VE?."""
@@ -165,20 +165,37 @@ class Esp300Rotator:
         return try_every_step(self.role, [("stopped, motor off", self._axis.stop)])
 
 
-class FlippedQuarterWave(Esp300Rotator):
-    """Quarter-wave plate: a rotator on a flip mount that a digital line drives."""
+class FlippedQuarterWave:
+    """Quarter-wave plate: any rotator on a flip mount that a digital line drives."""
 
-    def __init__(self, axis: Esp300Axis, zero: float, flip: DigitalOutput) -> None:
-        super().__init__(axis, "quarter_wave", zero)
-        self._flip = flip
+    role = "quarter_wave"
+
+    def __init__(self, rotator: Rotator, flip: DigitalOutput) -> None:
+        self._rotator, self._flip = rotator, flip
         self._inserted = False
         flip.write([False])
+
+    def move_to(self, angle: float) -> None:
+        """Turn to `angle` (rad)."""
+        self._rotator.move_to(angle)
+
+    def angle(self) -> float:
+        """Angle (rad), read back."""
+        return self._rotator.angle()
 
     def insert(self, inserted: bool) -> None:
         """Flip the plate into the beam, or out of it."""
         self._flip.write([inserted])
         self._inserted = inserted
 
+    def identity(self) -> str:
+        """Return the identity of the rotator."""
+        return self._rotator.identity()
+
     def settings(self) -> Mapping[str, Quantity]:
         """Return the angle and whether the plate is in the beam."""
-        return {**super().settings(), "inserted": (float(self._inserted), "")}
+        return {**self._rotator.settings(), "inserted": (float(self._inserted), "")}
+
+    def make_safe(self) -> SafeStateReport:
+        """Stop the rotator."""
+        return self._rotator.make_safe()

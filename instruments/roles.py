@@ -53,11 +53,17 @@ class Instrument(Protocol):
 
 
 class LockInReading(NamedTuple):
-    """One reading: in-phase and quadrature voltage (V rms) and status flags (0 is good)."""
+    """One reading: in-phase and quadrature voltage (V rms) and status flags (0 is good).
+
+    `second` is the complex second harmonic (V rms) and `sum` the sum signal (V) of the same record, None where the
+    instrument does not read them at the same time.
+    """
 
     x: float
     y: float
     status: int
+    second: complex | None = None
+    sum: float | None = None
 
 
 class LockIn(Instrument, Protocol):
@@ -73,6 +79,10 @@ class LockIn(Instrument, Protocol):
 
     def set_reference(self, source: Literal["internal", "external"], frequency: float, phase: float) -> None:
         """Choose the reference, its frequency (Hz) and the detection phase (rad)."""
+        ...
+
+    def set_harmonic(self, harmonic: int) -> None:
+        """Detect at `harmonic` times the reference; what is read has to settle again."""
         ...
 
     def set_sensitivity(self, sensitivity: float) -> float:
@@ -101,6 +111,8 @@ class CurrentSource(Instrument, Protocol):
 
     phase: float
     largest_current: float
+    reference: Literal["internal", "external"]
+    """Where a lock-in finds the reference of this current: its own oscillator, or its reference input."""
 
     def set_frequency(self, frequency: float) -> None:
         """Set the frequency (Hz)."""

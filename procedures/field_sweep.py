@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 from pymeasure.experiment.parameters import FloatParameter, IntegerParameter, ListParameter
@@ -219,8 +219,7 @@ class FieldSweep(Measurement):
 
     def _start_current(self, bench: Bench) -> None:
         source = bench.source(self._path)
-        reference: Literal["internal", "external"] = "external" if self.path == "sample" else "internal"
-        bench.lock_in.set_reference(reference, self.frequency, source.phase)
+        bench.lock_in.set_reference(source.reference, self.frequency, source.phase)
         source.set_frequency(self.frequency)
         source.set_amplitude(self.current * 1e-3)
         bench.clock.wait(1.0)

@@ -182,7 +182,9 @@ def test_sample_source_never_exceeds_the_current_density_of_the_sample(open_simu
 
 
 def test_laser_power_counts_what_falls_on_the_sample(open_simulated: Callable[..., Bench]) -> None:
-    assert_allclose(open_simulated(twin__laser_power="3 mW").check_laser_power(), 3e-3, rtol=0.01)
+    for side in ("top", "bottom"):
+        bench = open_simulated(bench__light_side=side, twin__laser_power="3 mW")
+        assert_allclose(bench.check_laser_power(), 3e-3, rtol=0.01)
     with pytest.raises(LimitError, match="Laser power must be at most 4 mW; the sum signal says 6 mW"):
         open_simulated(twin__laser_power="6 mW").check_laser_power()
 

@@ -125,6 +125,27 @@ def test_domains_reverse_the_magnetisation_at_the_coercive_field():
     assert_allclose(magnetization_loop(fields, ANISOTROPY_FIELD, 0.1, coercive_field=1.0)[0], coherent)
 
 
+def test_field_in_another_direction_does_what_turning_the_sample_does():
+    fields = [5e-3, 0.5e-3, -0.9e-3, -1.5e-3, 0.0, 0.8e-3, 3e-3]
+    for axis, direction in ((0.3, 1.0), (-0.7, 2.9), (1.2, -1.9), (0.3, 4.0)):
+        spin, turned = Macrospin(ANISOTROPY_FIELD, axis), Macrospin(ANISOTROPY_FIELD, axis - direction)
+        for field in fields:
+            angles = spin.follow(field, direction), direction + turned.follow(field)
+            assert_allclose(*np.exp(1j * np.array(angles)), atol=1e-12)
+        assert_allclose(spin.switching_field, turned.switching_field, rtol=1e-12)
+
+
+def test_turning_a_weak_field_keeps_the_branch_and_a_strong_one_takes_the_spin_along():
+    spin = Macrospin(ANISOTROPY_FIELD, 0.2)
+    turn = np.linspace(0, 2 * np.pi, 73)
+    weak = [spin.follow(0.3 * ANISOTROPY_FIELD, psi) for psi in turn]
+    assert np.all(np.cos(np.array(weak) - 0.2) > 0.8)
+    strong = np.array([spin.follow(50 * ANISOTROPY_FIELD, psi) for psi in turn])
+    assert_allclose(np.exp(1j * strong), np.exp(1j * turn), atol=0.011)
+    spin.follow(50 * ANISOTROPY_FIELD, np.pi)
+    assert_allclose(np.cos(spin.follow(0.0, 0.3) - 0.2), -1.0)
+
+
 def test_spin_starts_along_the_given_sense_of_the_easy_axis():
     for axis in (0.1, np.pi - 0.1, np.pi + 0.1):
         assert_allclose(np.cos(Macrospin(ANISOTROPY_FIELD, axis).follow(0.0) - axis), 1.0)

@@ -241,6 +241,18 @@ def test_bench_file_for_clients_is_read_back_as_it_was_served(server: BenchServe
     assert tomllib.loads(toml_text(table)) == table
 
 
+def test_served_card_bench_lights_the_side_of_its_file_and_tells_the_end_of_a_move(tmp_path: Path) -> None:
+    files = read_bench("simulated-daq", "py32-fused-silica", {"bench.light_side": "bottom"})
+    path = tmp_path / "served.toml"
+    with BenchServer(files.bench, files.sample) as server:
+        path.write_text(client_file(files.document, server), encoding="utf-8")
+        with open_bench(path) as bench:
+            bench.polarization_plate.move_to(0.3)  # an ELL14 answers when it has arrived, unasked
+            assert_allclose(bench.polarization_plate.angle(), 0.3, atol=1e-4)
+            assert_allclose(bench.check_laser_power(), 2e-3, rtol=0.02)
+        assert [text for device in server.wire.devices.values() for text in device.refused] == []
+
+
 def test_bench_of_real_instruments_is_not_served(server: BenchServer) -> None:
     document = tomllib.loads(client_file(FILES.document, server))
     with pytest.raises(InputError, match="must be a simulated one"):

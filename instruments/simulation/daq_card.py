@@ -24,6 +24,7 @@ MEANINGS = {
     -200170: "The device has no such physical channel.",
     -200220: "There is no device of this name.",
     -200284: "Some of the requested samples have not been acquired yet.",
+    -200462: "Generation cannot be started, because no data has been written.",
     -200478: "The task has no channels.",
     -200524: "The array does not hold one value for each channel or line.",
     -200559: "The task mixes channels of different kinds.",
@@ -66,6 +67,9 @@ class Signals(Protocol):
     def analog_input(self, name: str, times: FloatArray) -> FloatArray:
         """Voltages (V) at `times` (s)."""
 
+    def analog_waveform(self, name: str, volts: FloatArray, rate: float, start: float) -> None:
+        """Take a period (n,) (V) that an output repeats at `rate` (Hz) from `start` (s) on."""
+
     def digital_output(self, name: str, high: bool) -> None:
         """Take the new level of a line."""
 
@@ -79,7 +83,9 @@ class CardModel:
     ports
         Number of lines of each port.
     rate
-        Conversions per second, shared by the channels of a task.
+        Conversions per second, shared by the channels of a task; they follow one another at this rate.
+    output_rates
+        Largest update rate (Hz) of one, two, ... clocked outputs.
     noise
         Converter noise (V rms) of each input range (V, one half of its span).
     """
@@ -90,6 +96,7 @@ class CardModel:
     ports: tuple[int, ...]
     rate: float
     noise: Mapping[float, float]
+    output_rates: tuple[float, ...]
     output_range: float = 10.0
 
 
@@ -100,6 +107,7 @@ PCIE_6363 = CardModel(  # ranges, rate and random noise of NI's device specifica
     (32, 8, 8),
     2e6,
     {0.1: 17e-6, 0.2: 21e-6, 0.5: 27e-6, 1.0: 38e-6, 2.0: 64e-6, 5.0: 157e-6, 10.0: 315e-6},
+    (2.86e6, 2.0e6, 1.54e6, 1.25e6),
 )
 
 
@@ -171,6 +179,11 @@ class Card:
         """Set an analog output (V)."""
         if terminal in self._signals:
             self.twin.analog_output(self._signals[terminal], volts)
+
+    def generate(self, terminal: str, volts: FloatArray, rate: float, start: float) -> None:
+        """Repeat the period `volts` (n,) (V) on an analog output, at `rate` (Hz) from `start` (s) on."""
+        if terminal in self._signals:
+            self.twin.analog_waveform(self._signals[terminal], volts, rate, start)
 
     def switch(self, line: str, high: bool) -> None:
         """Set the level of a line."""

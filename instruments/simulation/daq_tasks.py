@@ -47,6 +47,7 @@ class Task:
     running: bool = False
     start: float = 0.0
     position: int = 0
+    period: FloatArray | None = None  # V, shape (channels, n): what a clocked output repeats
 
     @property
     def card(self) -> Card:
@@ -194,10 +195,11 @@ class Driver:
         return terminals
 
     def set_clock(self, name: str, rate: float, finite: bool, samples: int) -> None:
-        """Give analog inputs a sample clock of `rate` (Hz)."""
+        """Give analog inputs, or outputs that repeat a period, a sample clock of `rate` (Hz)."""
         task = self.task(name, "clock")
-        fastest = task.card.model.rate / len(task.channels)
-        if task.channels[0].kind != "ai" or not 0 < rate <= fastest or samples < 1:
+        model, kind, count = task.card.model, task.channels[0].kind, len(task.channels)
+        fastest = {"ai": model.rate / count, "ao": model.output_rates[count - 1]}.get(kind, 0.0)
+        if not 0 < rate <= fastest or samples < 1 or (kind == "ao" and finite):
             detail = f"Property: SampClk.Rate\nRequested value: {rate}\nLargest value: {fastest}"
             raise CardError(-200077, detail)
         task.rate, task.finite, task.samples = rate, finite, samples
@@ -207,9 +209,26 @@ class Driver:
         self._start(self.task(name, "start"))
 
     def _start(self, task: Task) -> None:
+        clocked_output = task.rate is not None and task.channels and task.channels[0].kind == "ao"
+        if clocked_output and task.period is None:
+            raise CardError(-200462, f"Task name: {task.name}")
         self._reserve(task)
         if not task.running:
             task.running, task.start, task.position = True, task.card.twin.clock.now(), 0
+            if clocked_output:
+                self._generate(task)
+
+    def _generate(self, task: Task) -> None:
+        assert task.rate is not None and task.period is not None
+        for channel, row in zip(task.channels, task.period, strict=True):
+            channel.card.generate(channel.terminals[0], row, task.rate, task.start)
+
+    def _hold(self, task: Task) -> None:
+        """Leave clocked outputs at the value that they have just now."""
+        if task.running and task.rate is not None and task.period is not None:
+            place = math.floor((task.card.twin.clock.now() - task.start) * task.rate) % task.period.shape[1]
+            for channel, volts in zip(task.channels, task.period[:, place], strict=True):
+                channel.card.drive(channel.terminals[0], float(volts))
 
     def stop(self, name: str) -> None:
         """Stop a task and free its resources."""
@@ -224,12 +243,15 @@ class Driver:
         if not task.channels:
             raise CardError(-200478, f"Task name: {task.name}")
         resources = set().union(*(channel.resources for channel in task.channels))
+        if task.rate is not None and task.channels[0].kind == "ao":
+            resources.add((task.card.name, "ao sample clock"))  # there is one for all outputs
         for resource in resources:
             if self._reserved.get(resource, task) is not task:
                 raise CardError(-50103, f"Task name: {task.name}\nResource: {'/'.join(resource)}")
         self._reserved.update(dict.fromkeys(resources, task))
 
     def _release(self, task: Task) -> None:
+        self._hold(task)
         task.running = False
         self._reserved = {resource: owner for resource, owner in self._reserved.items() if owner is not task}
 
@@ -255,18 +277,31 @@ class Driver:
     def _convert(self, task: Task, start: float, spacing: float, count: int) -> FloatArray:
         return np.stack(
             [
-                channel.card.convert(channel.terminals[0], channel.span, start, spacing, count)
-                for channel in task.channels
+                channel.card.convert(
+                    channel.terminals[0], channel.span, start + place / channel.card.model.rate, spacing, count
+                )
+                for place, channel in enumerate(task.channels)
             ]
         )
 
     def write_analog(self, name: str, values: FloatArray, automatic: bool) -> None:
-        """Put out `values` (V), shape (channels, n), in turn; if one is beyond its limits, put out none."""
-        task = self._writable(name, "ao", automatic, len(values))
+        """Put out `values` (V), shape (channels, n), in turn; if one is beyond its limits, put out none.
+
+        With a sample clock they are the period to be repeated, in place of the one before, in step with it.
+        """
+        clocked = self.task(name).rate is not None
+        task = self._writable(name, "ao", automatic or clocked, len(values))
         for channel, row in zip(task.channels, values, strict=True):
-            for value in row:
-                if not channel.minimum <= value <= channel.maximum:
-                    raise CardError(-200561, f"Channel: {channel.name}\nRequested value: {value}")
+            outside = row[~((row >= channel.minimum) & (row <= channel.maximum))]
+            if len(outside):
+                raise CardError(-200561, f"Channel: {channel.name}\nRequested value: {outside[0]}")
+        if clocked:
+            task.period = values
+            if task.running:
+                self._generate(task)
+            elif automatic:
+                self._start(task)
+            return
         self._start(task)
         for column in values.T:
             for channel, value in zip(task.channels, column, strict=True):

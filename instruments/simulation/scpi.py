@@ -89,6 +89,13 @@ class Device:
                     replies.append(reply)
         return ";".join(replies) if replies else None
 
+    def speak(self) -> str | None:
+        """Lines that the device sends unasked, such as the end of a move; None while it has nothing to say."""
+        return None
+
+    def forget_replies(self) -> None:
+        """Drop replies that are still under way, as a bus clear does; here none ever are."""
+
     def split(self, message: str) -> list[str]:
         """Commands of one line."""
         return [part for part in (part.strip() for part in message.split(";")) if part]

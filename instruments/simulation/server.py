@@ -21,6 +21,7 @@ from instruments.simulation.scpi import Device
 from instruments.simulation.wire import SimulatedWire
 
 HOST = "127.0.0.1"
+_LOOK = 0.02  # s between two looks for what a device says unasked
 
 
 class ServedClock(VirtualClock):
@@ -93,7 +94,9 @@ class BenchServer:
         self.exchange = ServedClock()
         self._stack = ExitStack()
         try:
-            self.wire = SimulatedWire(file.simulation, sample, self.exchange, exchange=self.exchange)
+            self.wire = SimulatedWire(
+                file.simulation, sample, self.exchange, side=file.light_side, exchange=self.exchange
+            )
             self._stack.callback(self.wire.close)
             self.daq_server = self.wire.daq_server.address
             started: Future[dict[str, str]] = Future()
@@ -151,6 +154,7 @@ class BenchServer:
     async def _converse(
         self, resource: str, device: Device, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
+        unasked = asyncio.create_task(self._speak(device, writer))
         try:
             while line := await reader.readline():
                 message = line.decode("latin-1").strip("\r\n")
@@ -165,9 +169,23 @@ class BenchServer:
         except (OSError, ValueError):  # the client is gone, or never ends its line
             pass
         finally:
+            unasked.cancel()
             writer.close()
             with suppress(OSError):
                 await writer.wait_closed()
+
+    async def _speak(self, device: Device, writer: asyncio.StreamWriter) -> None:
+        """Send what the device says unasked, such as the end of a move."""
+        if type(device).speak is Device.speak:
+            return
+        with suppress(OSError):
+            while True:
+                await asyncio.sleep(_LOOK)
+                with self.exchange:
+                    said = device.speak()
+                if said is not None:
+                    writer.write((said + device.terminator).encode("latin-1"))
+                    await writer.drain()
 
 
 def client_file(document: Mapping[str, Any], server: BenchServer) -> str:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import cmath
-import hashlib
 import math
-from typing import Protocol
 
 import numpy as np
 
-from instruments.clock import VirtualClock
-from instruments.simulation.lock_in_filter import LockInFilter
-from instruments.simulation.scpi import NUMBER, CommandError, Device, command
+from instruments.simulation.lock_in import SimulatedLockIn
+from instruments.simulation.scpi import NUMBER, CommandError, command
 
 SENSITIVITIES = tuple(float(f"{m}e{d}") for d in range(-9, 1) for m in (1, 2, 5))[1:28]
 """Full scales (V rms): 2 nV to 1 V."""
@@ -20,14 +16,10 @@ TIME_CONSTANTS = tuple(float(f"{m}e{d}") for d in range(-5, 5) for m in (1, 3))
 LOWEST_FREQUENCY, HIGHEST_FREQUENCY = 1e-3, 102e3
 SLOW_FREQUENCY, SLOW_TIME_CONSTANT = 200.0, 13
 """Above this detection frequency (Hz) no time constant beyond this index (30 s) can be had."""
-OVERLOAD = 1.09
-"""Fraction of full scale at which an output clips."""
 FILTER_OVERLOAD = 10.0
 """Multiple of full scale at which a simulated filter stage overloads; the real one depends on the reserve."""
 INPUT_OVERLOAD = 1.0
 """Coherent signal (V rms) at which the simulated input overloads, whatever the reserve."""
-RESOLUTION = 2.0**-15
-"""Step of X and Y over full scale: 16 bit over +-10 V, 10 V being full scale."""
 
 # Bits of the lock-in status byte (LIAS?) and of the standard event status byte (*ESR?).
 INPUT_BIT, FILTER_BIT, OUTPUT_BIT, UNLOCK_BIT, TIME_CONSTANT_BIT = 1, 2, 4, 8, 32
@@ -41,123 +33,26 @@ _CHOICES = {
 _CHOICE = f"({'|'.join(_CHOICES)})"
 
 
-class SineOutput(Protocol):
-    """What the sine output drives: amplitude (V peak), frequency (Hz)."""
-
-    amplitude: float
-    frequency: float
-    running: bool
-
-
-class LockInWorld(Protocol):
-    """What the lock-in needs of the twin."""
-
-    @property
-    def clock(self) -> VirtualClock:
-        """Time of the bench."""
-        ...
-
-    @property
-    def seed(self) -> int:
-        """Key of all noise."""
-        ...
-
-    @property
-    def coil_drive(self) -> SineOutput:
-        """What the sine output drives."""
-        ...
-
-    def lock_in_signal(self, harmonic: int, frequency: float) -> complex:
-        """Input now (V rms), in phase + i quadrature with respect to the reference at `frequency` (Hz)."""
-        ...
-
-    def lock_in_noise_density(self) -> float:
-        """Noise of each quadrature at the input (V rms/sqrt(Hz))."""
-        ...
-
-    def external_reference(self) -> float | None:
-        """Frequency (Hz) at the reference input, None without a signal."""
-        ...
-
-
-class SimulatedSR830(Device):
+class SimulatedSR830(SimulatedLockIn):
     """SR830 at the input of the twin, its sine output on the twin's coil drive.
-
-    Parameters
-    ----------
-    twin
-        World it stands in.
-    channel
-        Name of its noise: two lock-ins on one twin need two names.
-    resolution
-        Step of X and Y over full scale; 0 switches quantisation (not clipping) off.
 
     Notes
     -----
-    The reference's phase turns the input before the filter, as in the instrument, so X and Y settle after a
-    change of phase, reference or harmonic too. The input is taken as constant over an advance of the clock
-    and equal to its value at the end: the twin knows "now" only, and commands change it between advances.
-    What follows with a lag within an advance (the magnet's supply) is therefore filtered as if it had been
-    there from the start.
-
-    The noise restarts, settled, at each mark of the clock; it is a function of seed, channel, epoch and the
-    advances since. Reading draws nothing. A thread other than the run may read X and Y at will, but LIAS?
-    clears what is latched whoever asks, as at the instrument.
-
     Input, reserve, trigger and synchronous-filter settings are kept and change no signal.
     """
 
     unknown_command = COMMAND_ERROR
+    lowest_frequency, highest_frequency = LOWEST_FREQUENCY, HIGHEST_FREQUENCY
+    unlock_bit = UNLOCK_BIT
 
-    def __init__(self, twin: LockInWorld, channel: str = "lock_in", resolution: float = RESOLUTION) -> None:
-        super().__init__()
-        self._twin = twin
-        digest = hashlib.blake2b(channel.encode(), digest_size=8).digest()
-        self._noise_key = np.array([twin.seed % 2**64, int.from_bytes(digest, "little")], dtype=np.uint64)
-        self._resolution = resolution
-        self._signal = 0j
-        self._locked_to: float | None = None
-        self._restore_standard_settings()
-        self._filter = LockInFilter(*self._filter_settings(), self._generator(), twin.lock_in_noise_density())
-        self._clear_status()
-        twin.clock.subscribe(self._advance)
-        twin.clock.subscribe_mark(lambda: self._filter.restart_noise(self._generator(), twin.lock_in_noise_density()))
-
-    # ----------------------------------------------------------- what passes with time
-
-    def _generator(self) -> np.random.Generator:
-        """Counter-based random numbers of this lock-in and epoch; the lowest word counts within the epoch."""
-        run, point, repeat = (count % 2**64 for count in self._twin.clock.epoch)
-        counter = np.array([0, repeat, point, run], dtype=np.uint64)
-        return np.random.Generator(np.random.Philox(key=self._noise_key, counter=counter))
-
-    def _advance(self, start: float, stop: float) -> None:
-        reference = self._reference()
-        if not self._choices["FMOD"] and reference != self._locked_to:
-            self._latched |= UNLOCK_BIT
-        self._locked_to = reference
-        self._follow(reference)
-        self._signal = 0j if reference is None else self._twin.lock_in_signal(self._harmonic, reference)
-        turned = self._signal * cmath.exp(-1j * math.radians(self._phase))
-        self._filter.advance(stop - start, turned, self._twin.lock_in_noise_density())
-        self._latched |= self._faults()
-
-    def _reference(self) -> float | None:
-        """Frequency (Hz) that the reference is locked to, None while it is not."""
-        if self._choices["FMOD"]:
-            return self._frequency
-        frequency = self._twin.external_reference()
-        if frequency is None or not LOWEST_FREQUENCY <= frequency <= HIGHEST_FREQUENCY / self._harmonic:
-            return None
-        return frequency
+    def _internal(self) -> bool:
+        return bool(self._choices["FMOD"])
 
     def _follow(self, reference: float | None) -> None:
         """Let sine output and time constant follow the reference; without one they stay."""
-        drive = self._twin.coil_drive
-        drive.amplitude, drive.running = math.sqrt(2) * self._sine_voltage, True
+        super()._follow(reference)
         if reference is None:
             return
-        drive.frequency = reference
         if reference * self._harmonic > SLOW_FREQUENCY and self._choices["OFLT"] > SLOW_TIME_CONSTANT:
             self._choices["OFLT"] = SLOW_TIME_CONSTANT
             self._filter.configure(*self._filter_settings())
@@ -166,54 +61,29 @@ class SimulatedSR830(Device):
     def _filter_settings(self) -> tuple[float, int]:
         return TIME_CONSTANTS[self._choices["OFLT"]], self._choices["OFSL"] + 1
 
+    def _full_scale(self) -> float:
+        return SENSITIVITIES[self._choices["SENS"]]
+
     def _faults(self) -> int:
-        """Status bits of what is wrong now."""
-        full_scale = SENSITIVITIES[self._choices["SENS"]]
         outputs = self._filter.stage_outputs
-        excess = np.maximum(abs(outputs.real), abs(outputs.imag)) / full_scale
+        excess = np.maximum(abs(outputs.real), abs(outputs.imag)) / self._full_scale()
         return (
             INPUT_BIT * (abs(self._signal) > INPUT_OVERLOAD)
             | FILTER_BIT * bool(np.any(excess > FILTER_OVERLOAD))
-            | OUTPUT_BIT * bool(excess[-1] > OVERLOAD)
+            | OUTPUT_BIT * bool(excess[-1] > self.output_overload)
             | UNLOCK_BIT * (self._reference() is None)
         )
 
-    def _outputs(self) -> tuple[float, float]:
-        """X and Y (V rms) as the instrument gives them: clipped and in steps."""
-        full_scale = SENSITIVITIES[self._choices["SENS"]]
-        output, limit, step = self._filter.output, OVERLOAD * full_scale, self._resolution * full_scale
-        clipped = (max(-limit, min(limit, part)) for part in (output.real, output.imag))
-        x, y = (step * round(part / step) if step else part for part in clipped)
-        return x, y
-
     # ----------------------------------------------------------- commands
-
-    def report(self, code: int) -> None:
-        """Set a bit of the standard event status byte, which *ESR? reads."""
-        self._events |= code
 
     @command(r"\*IDN\?")
     def _identify(self) -> str:
         return "Stanford_Research_Systems,SR830,s/n00000,ver1.07"
 
-    @command(r"\*RST")
-    def _reset(self) -> None:
-        self._restore_standard_settings()
-        self._filter.configure(*self._filter_settings())
-
     def _restore_standard_settings(self) -> None:
         self._choices = {name: standard for name, (_, standard) in _CHOICES.items()}
         self._frequency, self._harmonic, self._phase, self._sine_voltage = 1000.0, 1, 0.0, 1.0
         self._follow(self._frequency)
-
-    @command(r"\*CLS")
-    def _clear_status(self) -> None:
-        self._latched = self._events = 0
-
-    @command(r"\*ESR\?")
-    def _event_status(self) -> str:
-        events, self._events = self._events, 0
-        return str(events)
 
     @command(r"\*STB\?")
     def _status_byte(self) -> str:

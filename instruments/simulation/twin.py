@@ -7,32 +7,42 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.polynomial import Chebyshev
 
 from analysis import configuration
 from analysis.macrospin import Macrospin
-from analysis.micromagnetics import tilt_modes
-from analysis.optics import reflectance, tilt_response
 from analysis.sample import Sample
-from analysis.stack import FloatArray
+from analysis.stack import FloatArray, Side
 from instruments.clock import VirtualClock
 from instruments.simulation.axis import Axis
 from instruments.simulation.daq_card import normal_deviates
+from instruments.simulation.kerr_signals import HEAT, KerrSignals, Surroundings
+from instruments.simulation.magnet_supply import LaggingMagnet
 from instruments.simulation.optical_path import balanced_response
 from instruments.simulation.twin_file import TwinTable
 
-_FIELD_RANGE = 0.5  # T; the twin's Kerr response is tabulated up to here
-_SETTLED = 25.0  # lags of the magnet supply after which its field has arrived (1e-11)
+_MAINS = 50.0  # Hz
+_MARKER = 5.0  # V
 
 
 @dataclass
 class Drive:
-    """What a source puts out: peak amplitude (A, or V of the lock-in's sine output), frequency (Hz), state."""
+    """What a source puts out: amplitude (A peak, or V into an amplifier), Hz, state, time of its phase 0 (s)."""
 
     amplitude: float = 0.0
     frequency: float = 0.0
     running: bool = False
     marker: bool = False
+    start: float = 0.0
+
+
+@dataclass(frozen=True)
+class Current:
+    """AC current through sample or coil: A peak, Hz, phase (rad) against the reference, time of its phase 0 (s)."""
+
+    amplitude: float
+    frequency: float
+    phase: float
+    start: float
 
 
 class Twin:
@@ -46,9 +56,11 @@ class Twin:
         Text-book description of the sample; `table.sample` says where the true one differs.
     clock
         Time of the bench.
+    side
+        Where the light comes from.
     """
 
-    def __init__(self, table: TwinTable, sample: Sample, clock: VirtualClock) -> None:
+    def __init__(self, table: TwinTable, sample: Sample, clock: VirtualClock, side: Side = "top") -> None:
         self.table = table
         self.clock = clock
         self.seed = table.seed
@@ -57,20 +69,20 @@ class Twin:
             document = configuration.override(sample.model_dump(exclude_none=True), flat, "twin.sample")
             sample = configuration.validate(Sample, document, "twin.sample")
         self.sample = sample
-        self.stack = sample.stack()
         self.sample_drive, self.coil_drive = Drive(), Drive()
+        self.waveforms: dict[str, Drive] = {}
         self.axes = {
             "stage_x": Axis(table.backlash * 1e3),
             "stage_y": Axis(table.backlash * 1e3),
             "polarization_plate": Axis(),
             "analyser_plate": Axis(),
             "quarter_wave": Axis(),
+            "field_angle": Axis(),
         }
         self._lines = {"relay_sample": False, "relay_coil": False, "quarter_wave_in": False}
         self._macrospin = Macrospin(table.anisotropy_field, table.easy_axis)
-        self._magnet_volts, self._magnet_start, self._magnet_time = 0.0, 0.0, 0.0
-        self._reflectance = float(reflectance(self.stack))
-        self._torque_response, self._field_response = self._tabulate()
+        self._magnet = LaggingMagnet(table.magnet_lag)
+        self._kerr = KerrSignals(table, sample, side)
         self._marked = clock.now()
         clock.subscribe(lambda start, stop: self._follow(stop))
         clock.subscribe_mark(self._begin_epoch)
@@ -78,12 +90,28 @@ class Twin:
     # ----------------------------------------------------------- what instruments drive
 
     def analog_output(self, name: str, volts: float) -> None:
-        """Take a new control voltage (V); "magnet" feeds the supply."""
-        if name != "magnet":
+        """Take a new constant voltage (V): "magnet" feeds the supply, a waveform of that name ends."""
+        if name == "magnet":
+            self._magnet.drive(volts * self.table.magnet_gain, self.clock.now())
+        elif name in ("sample_amplifier", "coil_amplifier", "reference"):
+            self.waveforms[name] = Drive()
+        else:
             raise KeyError(name)
-        now = self.clock.now()
-        self._magnet_start, self._magnet_time = self.field(now), now
-        self._magnet_volts = volts
+
+    def analog_waveform(self, name: str, volts: FloatArray, rate: float, start: float) -> None:
+        """Take a period (n,) (V) that an output repeats: its strongest sine drives an amplifier or a reference."""
+        if name not in ("sample_amplifier", "coil_amplifier", "reference"):
+            raise KeyError(name)
+        spectrum = np.fft.rfft(volts)[1:]
+        strongest = int(np.argmax(abs(spectrum)))
+        amplitude = 2 * float(abs(spectrum[strongest])) / len(volts)
+        frequency = (strongest + 1) * rate / len(volts)
+        lead = (float(np.angle(spectrum[strongest])) + math.pi / 2) / (2 * math.pi * frequency)
+        self.waveforms[name] = Drive(amplitude, frequency, amplitude > 1e-12, start=start - lead)
+
+    def magnet_current(self, ampere: float) -> None:
+        """Take a new current (A) through the coil of the magnet."""
+        self._magnet.drive(ampere * self.table.magnet_field_per_ampere, self.clock.now())
 
     def digital_output(self, name: str, high: bool) -> None:
         """Switch a relay or a flip mount."""
@@ -95,99 +123,153 @@ class Twin:
 
     def analog_input(self, name: str, times: FloatArray) -> FloatArray:
         """Voltage (V) of a sensor at `times` (s); the same time always gives the same value."""
+        times = np.asarray(times, dtype=float)
         if name == "hall":
-            clean = np.array([(self.field(t) + self.table.hall_offset) * self.table.hall_gain for t in times])
+            clean = (self._magnet.fields(times) + self.table.hall_offset) * self.table.hall_gain
             return clean + self.table.hall_noise * self._noise(1, times)
         if name == "sum":
-            clean = np.array([self.sum_voltage(t) for t in times])
-            return clean + self.table.sum_noise * self._noise(2, times)
+            return self._sum_voltages(times) + self.table.sum_noise * self._noise(2, times)
+        if name == "difference":
+            return self._difference(times)
+        if name == "reference":
+            return self._reference_voltage(times)
+        if name in ("sample_shunt", "coil_shunt"):
+            current = self.sample_current() if name == "sample_shunt" else self.coil_current()
+            if current is None:
+                return np.zeros_like(times)
+            return current.amplitude * float(getattr(self.table, name)) * np.sin(_turns(current, times))
         raise KeyError(name)
 
     def lock_in_signal(self, harmonic: int, frequency: float) -> complex:
         """Input of the lock-in now (V rms), in phase + i quadrature against its reference at `frequency` (Hz)."""
-        now = self.clock.now()
-        signal = complex(self.table.pick_up)
-        if harmonic != 1:
-            return 0j
-        for angle, phase, drive_frequency in (
-            (self._sample_angle(now), self.table.sample_phase, self.sample_drive.frequency),
-            (self._coil_angle(now), self.table.coil_phase, self.coil_drive.frequency),
-        ):
-            if angle and math.isclose(drive_frequency, frequency, rel_tol=1e-7):
-                ratio = (self._detection(now)[1] * angle).real
-                signal += self.table.gain * self.sum_voltage(now) * ratio / math.sqrt(2) * cmath.exp(1j * phase)
+        signal = 0j
+        for current, voltages in self._signals(self.clock.now()):
+            if math.isclose(current.frequency, frequency, rel_tol=1e-7):
+                signal += voltages.get(harmonic, 0j)
         return signal
 
     def lock_in_noise_density(self) -> float:
-        """Noise of each quadrature at the lock-in's input (V rms per sqrt(Hz)): shot noise and amplifier."""
+        """Noise of each quadrature at the lock-in's input (V rms per sqrt(Hz)): shot, Johnson, amplifier and 1/f."""
+        table, total = self.table, self.sum_voltage(self.clock.now())
+        milliwatts = total / table.responsivity * 1e3
+        shot = 2 * table.gain * total * table.shot_noise / math.sqrt(milliwatts) if milliwatts > 0 else 0.0
+        white = math.hypot(shot, table.input_noise, table.johnson_noise)
+        frequencies = [current.frequency for current in (self.sample_current(), self.coil_current()) if current]
+        return white * math.sqrt(1 + table.flicker_corner / frequencies[0]) if frequencies else white
+
+    def supply_current(self) -> float:
+        """Current (A) through the coil of the magnet now."""
+        return self.field(self.clock.now()) / self.table.magnet_field_per_ampere
+
+    def gaussmeter(self) -> float:
+        """Field (T) that a gaussmeter reads now: with its offset and noise."""
         now = self.clock.now()
-        milliwatts = self.sum_voltage(now) / self.table.responsivity * 1e3
-        shot = 2 * self.table.gain * self.sum_voltage(now) * self.table.shot_noise / math.sqrt(milliwatts)
-        return math.hypot(shot, self.table.input_noise)
+        noise = self.table.gaussmeter_noise * float(self._noise(3, np.array([now]))[0])
+        return self.field(now) + self.table.gaussmeter_offset + noise
 
     def external_reference(self) -> float | None:
-        """Frequency (Hz) of the phase marker of the sample source, None while there is none."""
-        drive = self.sample_drive
-        return drive.frequency if drive.running and drive.marker else None
+        """Frequency (Hz) at the reference input: of an output made for it, or the sample source's phase marker."""
+        drive = self._reference()
+        return None if drive is None else drive.frequency
 
     # ----------------------------------------------------------- the physics
 
     def field(self, time: float) -> float:
         """In-plane field (T) at `time` (s): the supply follows its control voltage with a first-order lag."""
-        target = self._magnet_volts * self.table.magnet_gain
-        elapsed = time - self._magnet_time
-        if self.table.magnet_lag == 0 or elapsed > _SETTLED * self.table.magnet_lag:
-            return target
-        return target + (self._magnet_start - target) * math.exp(-elapsed / self.table.magnet_lag)
+        return self._magnet.field(time)
 
     def sum_voltage(self, time: float) -> float:
         """Sum signal (V) of the detector at `time` (s)."""
-        drift = 1 + self.table.laser_drift * math.sin(2 * math.pi * time / self.table.laser_drift_period)
-        return self.table.laser_power * drift * self._reflectance * self.table.responsivity
+        return float(self._sum_voltages(np.array([time]))[0])
 
-    def _tabulate(self) -> tuple[tuple[Chebyshev, Chebyshev], Chebyshev]:
-        """Exact Kerr response of the stack per unit torque (top, bottom) and per tesla, against |field|."""
-        film = self.stack.single_film
+    def sample_current(self) -> Current | None:
+        """Current through the sample, None while none flows."""
+        drive, gain = self.sample_drive, 1.0
+        if "sample_amplifier" in self.waveforms:
+            drive, gain = self.waveforms["sample_amplifier"], self.table.sample_amplifier_gain
+        return self._current(drive, gain, "relay_sample", self.table.sample_phase)
 
-        def interpolate(**push: float) -> Chebyshev:
-            return Chebyshev.interpolate(
-                lambda field: tilt_response(self.stack, tilt_modes(film, field, **push)),
-                24,
-                domain=[0.0, _FIELD_RANGE],
-            )
+    def coil_current(self) -> Current | None:
+        """Current through the calibration loop, None while none flows."""
+        drive = self.waveforms.get("coil_amplifier", self.coil_drive)
+        return self._current(drive, self.table.amplifier_gain, "relay_coil", self.table.coil_phase)
 
-        torques = interpolate(torque_top=1.0), interpolate(torque_bottom=1.0)
-        return torques, interpolate(calibration_field=1.0)
+    def _current(self, drive: Drive, gain: float, contact: str, phase: float) -> Current | None:
+        if not (self._lines[contact] and drive.running and drive.amplitude):
+            return None
+        return Current(drive.amplitude * gain, drive.frequency, phase, drive.start)
+
+    def _signals(self, time: float) -> list[tuple[Current, dict[int, complex]]]:
+        """Voltages (V rms, complex) of the difference output at `time`, by current and harmonic."""
+        at = self._surroundings(time)
+        response = self._detection(time)[1]
+        film = self._kerr.reflectance(at.x, at.y)[1]
+        scale = self.table.gain * self.sum_voltage(time) * film / math.sqrt(2)
+        found = []
+        current = self.sample_current()
+        if current is not None:
+            angles = self._kerr.of_sample_current(current.amplitude, at)
+            turn = cmath.exp(1j * current.phase)
+            first = scale * (response * angles[1]).real * turn + self.table.pick_up
+            found.append((current, {1: first, 2: scale * (response * angles[2]).real * HEAT * turn**2}))
+        current = self.coil_current()
+        if current is not None:
+            induction = current.amplitude * self.sample.coil.field_per_ampere.value
+            angle = self._kerr.of_calibration_field(induction, at)
+            turn = cmath.exp(1j * current.phase)
+            found.append((current, {1: scale * (response * angle).real * turn + self.table.pick_up}))
+        return found
+
+    def _difference(self, times: FloatArray) -> FloatArray:
+        """Difference output (V): imbalance, every harmonic of every current, mains and noise."""
+        middle = float(times[len(times) // 2])
+        volts = self._sum_voltages(times) * self._detection(middle)[0]
+        for current, voltages in self._signals(middle):
+            turns = 2 * math.pi * current.frequency * (times - current.start)
+            for harmonic, voltage in voltages.items():
+                if voltage:
+                    lead = cmath.phase(voltage)
+                    volts += math.sqrt(2) * abs(voltage) * np.sin(harmonic * turns + lead)
+        if self.table.mains:
+            volts += self.table.mains * np.sin(2 * math.pi * _MAINS * times)
+        deviation = self.lock_in_noise_density() * math.sqrt(self.table.detector_bandwidth)
+        return volts + deviation * self._noise(4, times) if deviation else volts
+
+    def _reference(self) -> Drive | None:
+        lost = self.table.reference_lost_after
+        if lost and self.clock.now() >= lost:
+            return None
+        drive = self.waveforms.get("reference", self.sample_drive)
+        marked = drive.running and (drive is not self.sample_drive or drive.marker)
+        return drive if marked else None
+
+    def _reference_voltage(self, times: FloatArray) -> FloatArray:
+        drive = self._reference()
+        if drive is None:
+            return np.zeros_like(times)
+        sine = np.sin(2 * math.pi * drive.frequency * (times - drive.start))
+        return np.asarray(_MARKER * (sine > 0.0) if drive is self.sample_drive else drive.amplitude * sine)
+
+    def _sum_voltages(self, times: FloatArray) -> FloatArray:
+        x, y = self._spot(float(times[len(times) // 2]))
+        drift = 1 + self.table.laser_drift * np.sin(2 * math.pi * times / self.table.laser_drift_period)
+        reflected = self._kerr.reflectance(x, y)[0]
+        return np.asarray(self.table.laser_power * drift * reflected * self.table.responsivity)
+
+    def _spot(self, time: float) -> tuple[float, float]:
+        """Spot from the centre of the square (m)."""
+        x, y = (self.axes[name].carriage(time) * 1e-3 for name in ("stage_x", "stage_y"))
+        return x, y + self.table.spot_offset
+
+    def _surroundings(self, time: float) -> Surroundings:
+        x, y = self._spot(time)
+        return Surroundings(self.field(time), self._macrospin.angle, self._polarization(time), x, y)
 
     def _begin_epoch(self) -> None:
         self._marked = self.clock.now()
 
     def _follow(self, time: float) -> None:
-        self._macrospin.follow(self.field(time))
-
-    def _sample_angle(self, time: float) -> complex:
-        """Complex Kerr angle (rad, peak) that the current through the sample causes."""
-        if not (self._lines["relay_sample"] and self.sample_drive.running and self.sample_drive.amplitude):
-            return 0j
-        table, current, field = self.table, self.sample_drive.amplitude, self.field(time)
-        scale = self.sample.current_density(current) / table.torque_current_density
-        m_x = math.cos(self._macrospin.angle)
-        assert table.torque_top is not None
-        top, bottom = (complex(response(abs(field))) for response in self._torque_response)
-        angle = scale * m_x * (top * table.torque_top + bottom * table.torque_bottom)
-        offset = self.axes["stage_y"].carriage(time) * 1e-3 + table.spot_offset
-        angle += complex(self._field_response(abs(field))) * table.oersted_gradient * current * offset
-        swing = table.transverse_field * current / (abs(field) + table.anisotropy_field) * math.copysign(1, m_x)
-        direction = 2 * (self._macrospin.angle - self._polarization(time))
-        return angle + 2 * table.quadratic_kerr * math.cos(direction) * swing
-
-    def _coil_angle(self, time: float) -> complex:
-        """Complex Kerr angle (rad, peak) that the current in the calibration loop causes."""
-        if not (self._lines["relay_coil"] and self.coil_drive.running):
-            return 0j
-        current = self.coil_drive.amplitude * self.table.amplifier_gain
-        calibration_field = current * self.sample.coil.field_per_ampere.value
-        return complex(self._field_response(abs(self.field(time)))) * calibration_field
+        self._macrospin.follow(self.field(time), math.radians(self.axes["field_angle"].position(time)))
 
     def _polarization(self, time: float) -> float:
         """Incident polarisation (rad): twice the angle of the polarisation plate, plus its misalignment."""
@@ -205,6 +287,11 @@ class Twin:
         """Unit normal deviates (n,), a function of seed, epoch, channel and time since the mark alone."""
         ticks = np.round((np.asarray(times) - self._marked) * 1e9).astype(np.int64)
         return normal_deviates([self.seed, channel, *self.clock.epoch], ticks)
+
+
+def _turns(current: Current, times: FloatArray) -> FloatArray:
+    """Phase (rad) of the current at `times` (s)."""
+    return 2 * math.pi * current.frequency * (times - current.start) + current.phase
 
 
 def _flatten(table: dict[str, object], prefix: str = "") -> dict[str, object]:

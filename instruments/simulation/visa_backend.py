@@ -32,6 +32,14 @@ class Device(Protocol):
         """Carry out `message` (without its terminator); return the reply without terminator, or None."""
         ...
 
+    def speak(self) -> str | None:
+        """Return what the device says unasked by now, or None."""
+        ...
+
+    def forget_replies(self) -> None:
+        """Drop replies that are still under way."""
+        ...
+
 
 @dataclass
 class _Session:
@@ -165,6 +173,9 @@ class AsotVisaLibrary(highlevel.VisaLibraryBase):
         source = self._session(session)
         self._bench().elapse()
         with source.lock:
+            unasked = source.device.speak()
+            if unasked is not None:
+                source.output += (unasked + source.device.terminator).encode("latin-1")
             if not source.output:
                 return b"", self.handle_return_value(session, StatusCode.error_timeout)
             length, status = min(count, len(source.output)), StatusCode.success
@@ -182,6 +193,7 @@ class AsotVisaLibrary(highlevel.VisaLibraryBase):
         """Throw away what the device has said and nobody has read."""
         target = self._session(session)
         with target.lock:
+            target.device.forget_replies()
             target.output.clear()
         return self.handle_return_value(session, StatusCode.success)
 

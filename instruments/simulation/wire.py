@@ -3,24 +3,38 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 
 from nidaqmx import GrpcSessionOptions
 
 from analysis import configuration
 from analysis.sample import Sample
+from analysis.stack import Side
 from instruments.clock import VirtualClock
 from instruments.simulation.daq_card import Card
 from instruments.simulation.daq_server import DaqServer
+from instruments.simulation.elliptec import SimulatedElliptecBus
 from instruments.simulation.esp300 import SimulatedESP300
+from instruments.simulation.faults import FaultyLine
 from instruments.simulation.keithley6221 import SimulatedKeithley6221
+from instruments.simulation.kepco_bop import SimulatedKepcoBOP
+from instruments.simulation.lakeshore425 import SimulatedLakeShore425
 from instruments.simulation.scpi import Device
 from instruments.simulation.sr830 import SimulatedSR830
+from instruments.simulation.sr860 import SimulatedSR860
 from instruments.simulation.twin import Twin
 from instruments.simulation.twin_file import TwinTable
 from instruments.simulation.visa_backend import close_resource_manager, open_resource_manager
 from instruments.simulation_file import SimulatedDevice, SimulationTable
 
+_MODELS: dict[str, Callable[[Twin], Device]] = {
+    "SR830": SimulatedSR830,
+    "SR860": SimulatedSR860,
+    "Keithley6221": SimulatedKeithley6221,
+    "KepcoBOP": SimulatedKepcoBOP,
+    "LakeShore425": SimulatedLakeShore425,
+}
 _count = itertools.count(1)
 
 
@@ -37,6 +51,8 @@ class SimulatedWire:
         JSON text of the twin's table, for the note that no analysis opens.
     devices
         Simulated devices by resource name.
+    lines
+        What lies between them and the bus: where faults are injected.
     """
 
     def __init__(
@@ -44,16 +60,21 @@ class SimulatedWire:
         table: SimulationTable,
         sample: Sample,
         clock: VirtualClock,
+        *,
+        side: Side = "top",
         exchange: AbstractContextManager[object] | None = None,
     ) -> None:
         secrets = configuration.validate(TwinTable, table.twin, "[simulation.twin]")
         self.secrets = secrets.model_dump_json(indent=2)
-        self.twin = Twin(secrets, sample, clock)
+        self.twin = Twin(secrets, sample, clock, side)
         self._resources = ExitStack()
         try:
             self.devices = {resource: self._device(entry) for resource, entry in table.visa.items()}
             name = f"bench{next(_count)}"
-            open_resource_manager(name, self.devices, clock)
+            self.lines = {resource: FaultyLine(device, clock) for resource, device in self.devices.items()}
+            for resource, entry in table.visa.items():
+                self.lines[resource].fault, self.lines[resource].begins = entry.fault, entry.fault_begins
+            open_resource_manager(name, self.lines, clock)
             self.visa_library = f"{name}@asot"
             self._resources.callback(close_resource_manager, name)
             cards = [Card(self.twin, card.terminals, name=device) for device, card in table.daq.items()]
@@ -68,11 +89,11 @@ class SimulatedWire:
             raise
 
     def _device(self, entry: SimulatedDevice) -> Device:
-        if entry.model == "SR830":
-            return SimulatedSR830(self.twin)
-        if entry.model == "Keithley6221":
-            return SimulatedKeithley6221(self.twin)
-        return SimulatedESP300(self.twin, entry.axes)
+        if entry.model == "ESP300":
+            return SimulatedESP300(self.twin, entry.axes)
+        if entry.model == "ELL14":
+            return SimulatedElliptecBus(self.twin, entry.axes)
+        return _MODELS[entry.model](self.twin)
 
     def close(self) -> None:
         """Stop server and bus; nothing is left running."""

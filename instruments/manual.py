@@ -1,0 +1,89 @@
+"""Roles that a person plays where a laboratory has no motor: each move is a request that waits until it is done."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+
+from instruments.errors import DeviceError
+from instruments.roles import Quantity, SafeStateReport
+
+Prompt = Callable[[str], None]
+"""Shows a request and returns when the person has done it; raises where nobody will."""
+
+
+def nobody(request: str) -> None:
+    """Refuse: no person was promised to `open_bench`."""
+    raise DeviceError(
+        "operator", f"is needed, and nobody is asked: {request!r}.", "Run it where a person can answer (prompt=...)."
+    )
+
+
+class ManualRotator:
+    """Rotation mount that is turned by hand; what was asked for last counts as its angle.
+
+    Parameters
+    ----------
+    role
+        Role of the mount.
+    prompt
+        Asks the person.
+    zero
+        Reading of its scale (rad) where the plate's axis is along x.
+    """
+
+    def __init__(self, role: str, prompt: Prompt, zero: float) -> None:
+        self.role, self._prompt, self._zero = role, prompt, zero
+        self._angle: float | None = None
+
+    def move_to(self, angle: float) -> None:
+        """Ask for `angle` (rad), unless it stands there already."""
+        if angle == self._angle:
+            return
+        self._prompt(f"Turn {self.role} to {math.degrees(angle + self._zero):.2f} degrees on its scale.")
+        self._angle = angle
+
+    def angle(self) -> float:
+        """Angle (rad) that was asked for last.
+
+        Raises
+        ------
+        DeviceError
+            Where none was asked for yet: nobody knows.
+        """
+        if self._angle is None:
+            raise DeviceError(self.role, "was not set yet.", "Set it before it is read.")
+        return self._angle
+
+    def identity(self) -> str:
+        """Return that a person turns it."""
+        return f"operator, {self.role}"
+
+    def settings(self) -> Mapping[str, Quantity]:
+        """Return the angle where it is known."""
+        known: dict[str, Quantity] = {"zero": (self._zero, "rad")}
+        return known if self._angle is None else {"angle": (self._angle, "rad"), **known}
+
+    def make_safe(self) -> SafeStateReport:
+        """Report at once: it does not move by itself."""
+        return SafeStateReport(self.role, ["nothing to do"])
+
+
+class ManualQuarterWave(ManualRotator):
+    """Quarter-wave plate that a person turns and puts into the beam."""
+
+    def __init__(self, prompt: Prompt, zero: float) -> None:
+        super().__init__("quarter_wave", prompt, zero)
+        self._inserted: bool | None = None
+
+    def insert(self, inserted: bool) -> None:
+        """Ask for the plate in the beam, or out of it, unless it is."""
+        if inserted == self._inserted:
+            return
+        self._prompt(f"Put the quarter-wave plate {'into' if inserted else 'out of'} the beam.")
+        self._inserted = inserted
+
+    def settings(self) -> Mapping[str, Quantity]:
+        """Return the angle and whether the plate is in the beam, where they are known."""
+        known = dict(super().settings())
+        return known if self._inserted is None else {**known, "inserted": (float(self._inserted), "")}
