@@ -297,7 +297,7 @@ def _describe(fault: Any, model: type[BaseModel], source: str) -> str:
 def _key(model: type[BaseModel], location: tuple[Any, ...]) -> str:
     """Dotted key of `location`, without the driver names that pydantic puts into it."""
     parts, current = [], model
-    for part, following in zip(location, [*location[1:], None], strict=True):
+    for part, following in zip(location, [*location, None][1:], strict=True):
         if isinstance(current, type) and issubclass(current, BaseModel) and part in current.model_fields:
             current = _table_of(current.model_fields[part].annotation, following)
         elif current is not None and "driver" in current.model_fields and part in _drivers(current):

@@ -15,12 +15,6 @@ from analysis.stack import Film, Index, Layer, Stack
 Length = Annotated[float, Unit.number("m"), Field(ge=0)]
 
 
-def _positive(value: Uncertain) -> Uncertain:
-    if value.value <= 0:
-        raise ValueError("must be above 0. Check the number and its unit.")
-    return value
-
-
 def _index(material: str | None, index: complex | None) -> Index:
     if (material is None) == (index is None):
         raise ValueError("must give either material or index.")
@@ -102,7 +96,8 @@ class GeometryTable(Table):
 
     @model_validator(mode="after")
     def _in_range(self) -> GeometryTable:
-        _positive(self.width)
+        if self.width.value <= 0:
+            raise ValueError("must be above 0. Check the number and its unit.")
         if self.width.value > 0.1:
             raise ValueError(f"must have a width of at most 0.1 m; received {self.width.value:g} m. Write its unit.")
         return self

@@ -76,6 +76,7 @@ def test_wrong_sample_file_is_explained_in_one_line(
         (["demo", "--set", "recipe.parameters.largest_field=300 mT"], ["magnet", "0.3 T"]),
         (["demo", "--set", "recipe.parameters.polarisations=[45]"], ["'polarisations' is unknown", "polarizations"]),
         (["demo", "--set", "recipe.parameters.time_constant=2 s"], ["SR830", "time constant", "2 s"]),
+        (["bench", "check", "--set", "bench.stage.y_axis=1"], ["(top level)", "axis of its own"]),
         (["run", "no-such-recipe"], ["no-such-recipe", "field-sweep"]),
         (["run", "field-sweep", "--set", "recipe.procedures.0.procedure=fieldsweep"], ["'procedure'", "field-sweep"]),
         (["run", "field-sweep", "--set", "recipe.procedures.0.path=coli"], ["'path'", "'sample', 'coil'"]),
