@@ -197,9 +197,11 @@ def analyze(paths: tuple[Path, ...], current_density: str | None, as_json: bool)
         report = Report()
         for entry in result.samples:
             report.sample_result(entry)
+        for finding in result.findings:
+            report.finding(finding)
     for warning in result.warnings:
         click.echo(f"asot: warning: {warning}", err=True)
-    return 0 if result.samples else 1
+    return 0 if result.samples or result.findings else 1
 
 
 @app.command()

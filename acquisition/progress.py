@@ -15,6 +15,7 @@ from acquisition.preflight import Preflight
 from acquisition.recipe import Recipe
 from acquisition.runner import RunResult
 from acquisition.states import State
+from analysis.finding import Finding
 from analysis.run_analysis import SampleAnalysis
 from instruments import Bench
 from procedures import Measurement
@@ -120,6 +121,15 @@ class Report:
         if noise is not None and result.torque_bottom.value:
             budget.add_row("noise of the data", "", "", f"±{100 * abs(noise / result.torque_bottom.value):.1f} %")
         self._result.print(budget)
+
+    def finding(self, finding: Finding) -> None:
+        """Print what a measurement that is not a torque found."""
+        self._result.print()
+        title = escape(f"{finding.sample}: {finding.procedure} ({', '.join(finding.runs)})")
+        table = Table(title=title, title_justify="left", show_header=False, box=None)
+        for name, estimate in finding.quantities.items():
+            table.add_row(name.replace("_", " "), str(estimate))
+        self._result.print(table)
 
     def demo_result(self, sample: SampleAnalysis, series: Series, warnings: Sequence[str]) -> None:
         """Print what the demonstration found."""

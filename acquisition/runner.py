@@ -279,6 +279,7 @@ class Run:
             self._pace.advance(index + 1, bench.clock.now())
             told.append(row, self._pace.total)
         told.flush()
+        self.procedure.conclude(journal.rows(), bench)
         if prepared:
             note_end(journal, bench)
 

@@ -11,16 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.errors import AnalysisError, InputError
-from analysis.loops import Channel, Loop, kerr_loops
+from analysis.loops import CHANNELS, Channel, Loop, kerr_loops, measured_channels
 from analysis.micromagnetics import tilt_modes
 from analysis.optics import DEFAULT_WAVELENGTH, tilt_response
 from analysis.stack import ComplexArray, FloatArray, Side, Stack
 
 if TYPE_CHECKING:
     import xarray
-
-CHANNELS: tuple[Channel, ...] = ("rotation", "ellipticity")
-"""The two parts of a complex Kerr angle."""
 
 _SAME_CURRENT = 0.01  # relative difference of currents that count as equal
 _CERTAIN = 5.0  # standard errors by which a calibration signal must differ from zero to show its sign
@@ -103,16 +100,17 @@ def sample_data(
     currents: dict[str, list[float]] = {"sample": [], "coil": []}
     for run in runs:
         parameters: Mapping[str, Any] = run.attrs.get("parameters", {})
-        path, channel = parameters.get("path"), parameters.get("channel")
-        if path not in currents or channel not in ("rotation", "ellipticity"):
+        path = parameters.get("path")
+        if path not in currents or not measured_channels(run):
             raise InputError(
                 f"{run.attrs.get('path', 'run')} must be a field sweep with a current path and a channel; received "
-                f"{path!r}, {channel!r}. Leave it out."
+                f"{path!r}, {parameters.get('channel')!r}. Leave it out."
             )
-        constant = 0.0 if path == "sample" else pickup.real if channel == "rotation" else pickup.imag
-        loops.setdefault((path, channel), []).extend(
-            replace(loop, down=loop.down - constant, up=loop.up - constant) for loop in kerr_loops(run)
-        )
+        for loop in kerr_loops(run):
+            constant = 0.0 if path == "sample" else pickup.real if loop.channel == "rotation" else pickup.imag
+            loops.setdefault((path, loop.channel), []).append(
+                replace(loop, down=loop.down - constant, up=loop.up - constant)
+            )
         currents[path].append(float(np.mean(run["current"].to_numpy())))
     wanted = ["sample"] if calibration_angle is not None else ["sample", "coil"]
     missing = [

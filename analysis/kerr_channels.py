@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from analysis.loops import CHANNELS
 from analysis.stack import FloatArray
 
 _NEEDED = ("polarization", "field", "kerr_signal", "x", "y", "lock_in_status", "sequence", "repeat")
@@ -59,7 +61,7 @@ def kerr_channels(rows: Mapping[str, FloatArray], metadata: Mapping[str, Any]) -
     The error of a point is its own where it was averaged. Otherwise it is the scatter of the quadrature output Y
     between successive points: Y carries the same noise as X and, but for a constant, no signal.
     """
-    if not all(name in rows for name in _NEEDED):
+    if metadata.get("plot", {}).get("axis") != "field" or not all(name in rows for name in _NEEDED):
         return []
     good = (rows["lock_in_status"] == 0) & np.isfinite(rows["kerr_signal"]) & np.isfinite(rows["field"])
     good &= rows["repeat"] < metadata.get("parameters", {}).get("repeats", 1)
@@ -68,11 +70,28 @@ def kerr_channels(rows: Mapping[str, FloatArray], metadata: Mapping[str, Any]) -
     errors = rows.get("kerr_signal_errors")
     if errors is None or not np.all(np.isfinite(errors[good])):
         errors = np.full(len(good), _single_error(rows, good))
-    channel = metadata.get("parameters", {}).get("channel", "signal")
+    kind = metadata.get("parameters", {}).get("channel", "signal")
+    if kind != "both" or "channel" not in rows:
+        return _curves(rows, np.ones(len(good), dtype=bool), good, errors, kind)
+    return [
+        curve
+        for number, name in enumerate(CHANNELS)
+        for curve in _curves(rows, rows["channel"] == number, good, errors, name)
+    ]
+
+
+def _curves(
+    rows: Mapping[str, FloatArray],
+    chosen: npt.NDArray[np.bool_],
+    good: npt.NDArray[np.bool_],
+    errors: FloatArray,
+    channel: str,
+) -> list[KerrChannel]:
+    """Curves of one channel: one for each polarisation, then their mean."""
     curves: list[dict[int, tuple[float, float, float]]] = []
     result = []
-    for angle in dict.fromkeys(rows["polarization"].tolist()):
-        own = rows["polarization"] == angle
+    for angle in dict.fromkeys(rows["polarization"][chosen].tolist()):
+        own = chosen & (rows["polarization"] == angle)
         start = int(np.min(rows["sequence"][own]))
         curve = {}
         for place in np.unique(rows["sequence"][own & good]):

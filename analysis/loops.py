@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from analysis.errors import AnalysisError
 from analysis.least_squares import Parameter, fit_linear, fit_nonlinear
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     import xarray
 
 Channel = Literal["rotation", "ellipticity"]
+CHANNELS: tuple[Channel, ...] = ("rotation", "ellipticity")
+"""The two parts of a complex Kerr angle; the column `channel` holds the place in this list."""
 Parity = Literal["odd", "even"]
 
 _SAME_FIELD = 1e-6  # T; set-points of the two branches that count as equal
@@ -33,6 +36,8 @@ class Loop:
     ----------
     polarization
         (rad)
+    channel
+        Kerr rotation or ellipticity.
     asked : (n,)
         Field asked for (T) on the branch from +max to -max.
     field_down, field_up : (n,)
@@ -43,6 +48,7 @@ class Loop:
     """
 
     polarization: float
+    channel: Channel
     asked: FloatArray
     field_down: FloatArray
     field_up: FloatArray
@@ -65,14 +71,20 @@ class Loop:
         return (self.down + self.up) / 2
 
 
+def measured_channels(run: xarray.Dataset) -> tuple[Channel, ...]:
+    """Channels that a field sweep read; none for a run that does not say."""
+    channel = run.attrs.get("parameters", {}).get("channel")
+    return CHANNELS if channel == "both" else tuple(known for known in CHANNELS if known == channel)
+
+
 def kerr_loops(run: xarray.Dataset) -> list[Loop]:
-    """Loops of a run, one per polarisation and pass, whatever order their points were measured in.
+    """Loops of a run, one per channel, polarisation and pass, whatever order their points were measured in.
 
     Parameters
     ----------
     run
         From `load_run`; points with a lock-in overload or an unlocked reference are left out together with their
-        partner on the other branch.
+        partner at the opposite field. A single branch is folded at zero field, which holds where the film is saturated.
 
     Returns
     -------
@@ -81,37 +93,50 @@ def kerr_loops(run: xarray.Dataset) -> list[Loop]:
     Raises
     ------
     AnalysisError
-        Where a polarisation has no closed loop.
+        Where a polarisation has neither a closed loop nor a full branch.
     """
     name = run.attrs.get("run_id", "run")
-    polarization = run["polarization"].to_numpy()
+    column = {key: run[key].to_numpy() for key in ("polarization", "field_set", "field", "kerr_signal")}
+    polarization = column["polarization"]
     # Runs from before the columns existed hold one pass, in order; what a refinement added lies beyond the last pass.
     place = run["sequence"].to_numpy() if "sequence" in run else np.arange(len(polarization))
     repeat = run["repeat"].to_numpy() if "repeat" in run else np.zeros(len(polarization))
-    passes = range(run.attrs.get("parameters", {}).get("repeats", 1))
+    channels = measured_channels(run) or CHANNELS[:1]
+    channel = run["channel"].to_numpy() if "channel" in run else np.full(len(place), CHANNELS.index(channels[0]))
+    good = (run["lock_in_status"].to_numpy() == 0) & np.isfinite(column["kerr_signal"]) & np.isfinite(column["field"])
+    parameters = run.attrs.get("parameters", {})
     loops = []
-    for angle, number in itertools.product(dict.fromkeys(polarization.tolist()), passes):
-        here = np.flatnonzero((polarization == angle) & (repeat == number))
+    for kind, angle, number in itertools.product(
+        channels, dict.fromkeys(polarization.tolist()), range(parameters.get("repeats", 1))
+    ):
+        here = np.flatnonzero((channel == CHANNELS.index(kind)) & (polarization == angle) & (repeat == number))
         here = here[np.argsort(place[here], kind="stable")]
-        asked, field = run["field_set"].to_numpy()[here], run["field"].to_numpy()[here]
-        signal = run["kerr_signal"].to_numpy()[here]
-        good = (run["lock_in_status"].to_numpy()[here] == 0) & np.isfinite(signal) & np.isfinite(field)
+        if parameters.get("branches", "loop") != "loop":
+            here = _folded(here, column["field_set"][here])
         half = len(here) // 2
+        asked = column["field_set"][here]
         if len(here) < 6 or len(here) % 2 or not np.allclose(asked[:half], -asked[half:], rtol=0, atol=_SAME_FIELD):
             raise AnalysisError(
                 f"{name}: a loop must run from +max to -max and back over the same fields; received {len(here)} points "
                 f"at {math.degrees(angle):g} degrees that do not. Measure the full loop, or resume the run."
             )
-        keep = good[:half] & good[half:]
+        keep = good[here[:half]] & good[here[half:]]
         if keep.sum() < 3:
             raise AnalysisError(
                 f"{name}: a loop must have at least 3 good points on each branch; received {keep.sum()} at "
                 f"{math.degrees(angle):g} degrees. Look at lock_in_status: overload or unlocked reference."
             )
         down, up = here[:half][keep], here[half:][keep]
-        all_field, all_signal = run["field"].to_numpy(), run["kerr_signal"].to_numpy()
-        loops.append(Loop(angle, asked[:half][keep], all_field[down], all_field[up], all_signal[down], all_signal[up]))
+        field, signal = column["field"], column["kerr_signal"]
+        loops.append(Loop(angle, kind, asked[:half][keep], field[down], field[up], signal[down], signal[up]))
     return loops
+
+
+def _folded(here: npt.NDArray[np.intp], asked: FloatArray) -> npt.NDArray[np.intp]:
+    """Points of one branch as a loop: those above zero field downwards, then their partners below."""
+    order = np.argsort(-asked, kind="stable")
+    half = len(here) // 2
+    return here[np.concatenate([order[:half], order[::-1][:half]])]
 
 
 @dataclass(frozen=True)

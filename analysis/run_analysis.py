@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis import configuration
-from analysis.averaged_loops import CHANNELS, SampleData, sample_data
+from analysis.averaged_loops import SampleData, sample_data
 from analysis.errors import AnalysisError, AsotError, InputError
+from analysis.finding import Finding
+from analysis.findings import ANALYSES
+from analysis.loops import CHANNELS, measured_channels
 from analysis.result import TorqueResult
 from analysis.run_file import load_run, verify_run
 from analysis.sample import Sample
@@ -58,14 +61,20 @@ class SampleAnalysis:
 
 @dataclass(frozen=True)
 class Analysis:
-    """Results of all samples, and a warning for everything that was left out."""
+    """Torques of all samples, findings of all other measurements, and a warning for everything that was left out."""
 
     samples: tuple[SampleAnalysis, ...]
     warnings: tuple[str, ...]
+    findings: tuple[Finding, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the form that the JSON output uses."""
-        return {"samples": [entry.as_dict() for entry in self.samples], "series": {}, "warnings": list(self.warnings)}
+        return {
+            "samples": [entry.as_dict() for entry in self.samples],
+            "series": {},
+            "findings": [finding.as_dict() for finding in self.findings],
+            "warnings": list(self.warnings),
+        }
 
 
 def sample_of(run: xarray.Dataset) -> Sample:
@@ -109,15 +118,27 @@ def analyze(paths: Iterable[str | Path], *, current_density: float | None = None
         if run.attrs["status"] != "finished":
             warnings.append(f"{path.name} left out: its status is {run.attrs['status']}: {run.attrs['exit_reason']}")
             continue
-        flagged = int((run["lock_in_status"] != 0).sum())
+        flagged = int((run["lock_in_status"] != 0).sum()) if "lock_in_status" in run else 0
         if flagged:
             warnings.append(
                 f"{path.name}: {flagged} of {run.sizes['point']} points left out for overload or lost reference."
             )
-        warnings += _phase_warnings(run)
         runs.append(run)
+    findings = []
+    for run in runs:
+        if run.attrs["procedure"] in ANALYSES:
+            try:
+                finding = ANALYSES[run.attrs["procedure"]](run, sample_of(run))
+            except AsotError as error:
+                warnings.append(f"{Path(run.attrs['path']).name} left out: {error}")
+                continue
+            findings.append(finding)
+            warnings += [f"{finding.runs[0]}: {warning}" for warning in finding.warnings]
     samples = []
-    for group in measurements(runs):
+    sweeps = [run for run in runs if run.attrs["procedure"] not in ANALYSES]
+    for run in sweeps:
+        warnings += _phase_warnings(run)
+    for group in measurements(sweeps):
         name = str(group[0].attrs["sample"].get("name"))
         try:
             entry = _analyze_sample(group, current_density)
@@ -132,7 +153,7 @@ def analyze(paths: Iterable[str | Path], *, current_density: float | None = None
                 f"{result.chi2:.3g} for {result.dof} dof). Do not trust the torque: check phases, wave plates and the "
                 "sample file, or fit both torques freely (fit_sample(..., torque='free'))."
             )
-    return Analysis(tuple(samples), tuple(warnings))
+    return Analysis(tuple(samples), tuple(warnings), tuple(findings))
 
 
 def measurements(runs: Iterable[xarray.Dataset]) -> list[list[xarray.Dataset]]:
@@ -149,7 +170,7 @@ def measurements(runs: Iterable[xarray.Dataset]) -> list[list[xarray.Dataset]]:
     groups: list[list[xarray.Dataset]] = []
     pooled: dict[str, list[xarray.Dataset]] = {}
     for (sample, _), members in batches.items():
-        kinds = {(run.attrs["parameters"].get("path"), run.attrs["parameters"].get("channel")) for run in members}
+        kinds = {(run.attrs["parameters"].get("path"), name) for run in members for name in measured_channels(run)}
         if {(path, channel) for path in ("sample", "coil") for channel in CHANNELS} <= kinds:
             groups.append(members)
         else:

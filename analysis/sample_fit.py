@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.averaged_loops import CHANNELS, SampleData, field_response, sample_data, saturated
+from analysis.averaged_loops import SampleData, field_response, sample_data, saturated
 from analysis.errors import InputError
-from analysis.loops import Amplitude, Channel, Parity, fit_amplitude
+from analysis.loops import CHANNELS, Amplitude, Channel, Parity, fit_amplitude
 from analysis.optics import DEFAULT_WAVELENGTH
 from analysis.result import Estimate, TorqueResult
 from analysis.stack import FloatArray, Side, Stack

@@ -132,13 +132,17 @@ class _StanfordLockIn(ABC):
         self.driver.sensitivity = sensitivity
         return float(self.driver.sensitivity)
 
-    def settling_time(self, remainder: float) -> float:
+    def settling_time(self, remainder: float, *, time_constant: float, slope: int) -> float:
         """Time (s) until `remainder` of a step is left."""
-        return detection.settling_time(self._time_constant, self._slope, remainder)
+        return detection.settling_time(time_constant, slope, remainder)
 
-    def noise_bandwidth(self) -> float:
+    def reading_time(self, *, time_constant: float, slope: int) -> float:
+        """None (s): the output is there whenever it is asked for."""
+        return 0.0
+
+    def noise_bandwidth(self, *, time_constant: float, slope: int) -> float:
         """Equivalent noise bandwidth (Hz)."""
-        return detection.noise_bandwidth(self._time_constant, self._slope)
+        return detection.noise_bandwidth(time_constant, slope)
 
     def read(self) -> LockInReading:
         """Read X and Y at one instant, and the status latched since the last reading.

@@ -89,12 +89,16 @@ class LockIn(Instrument, Protocol):
         """Choose the range that holds `sensitivity` (V rms); return the range."""
         ...
 
-    def settling_time(self, remainder: float) -> float:
-        """Time (s) after a step until `remainder` of it is left, from the filter as set."""
+    def settling_time(self, remainder: float, *, time_constant: float, slope: int) -> float:
+        """Time (s) after a step until `remainder` of it is left behind this filter; sends nothing."""
         ...
 
-    def noise_bandwidth(self) -> float:
-        """Equivalent noise bandwidth (Hz) of the filter as set."""
+    def reading_time(self, *, time_constant: float, slope: int) -> float:
+        """Time (s) that a reading takes with this filter, settled before; sends nothing."""
+        ...
+
+    def noise_bandwidth(self, *, time_constant: float, slope: int) -> float:
+        """Equivalent noise bandwidth (Hz) of a reading with this filter; sends nothing."""
         ...
 
     def clear_status(self) -> None:

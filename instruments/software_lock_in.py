@@ -105,13 +105,17 @@ class SoftwareLockIn:
             self._input.close()
             self._input = self._open_input(span)
 
-    def settling_time(self, remainder: float) -> float:
-        """Nothing has to settle (s)."""
+    def settling_time(self, remainder: float, *, time_constant: float, slope: int) -> float:
+        """Nothing has to settle (s): a record begins when it is asked for."""
         return 0.0
 
-    def noise_bandwidth(self) -> float:
+    def reading_time(self, *, time_constant: float, slope: int) -> float:
+        """Length (s) of the record."""
+        return self._equivalent_duration(time_constant, slope)
+
+    def noise_bandwidth(self, *, time_constant: float, slope: int) -> float:
         """Equivalent noise bandwidth (Hz) of one record, its weights included."""
-        return 1.043 / (2 * self._duration)
+        return 1.043 / (2 * self._equivalent_duration(time_constant, slope))
 
     def clear_status(self) -> None:
         """Do nothing: each reading judges its own record."""

@@ -1,9 +1,10 @@
 """What is measured: one pymeasure procedure per kind of measurement."""
 
 from procedures.field_sweep import FieldSweep
+from procedures.kerr_measurement import KerrMeasurement
 from procedures.measurement import Averaging, Measurement, Point, Reading
 
 PROCEDURES: dict[str, type[Measurement]] = {"field-sweep": FieldSweep}
 """Procedures by the name that recipes use."""
 
-__all__ = ["PROCEDURES", "Averaging", "FieldSweep", "Measurement", "Point", "Reading"]
+__all__ = ["PROCEDURES", "Averaging", "FieldSweep", "KerrMeasurement", "Measurement", "Point", "Reading"]

@@ -15,6 +15,7 @@ from pymeasure.experiment.parameters import FloatParameter, IntegerParameter, Li
 
 from analysis import configuration, detection
 from analysis.errors import InputError
+from analysis.loops import Channel
 from analysis.run_file import Column
 from analysis.stack import FloatArray
 from instruments import Bench
@@ -31,6 +32,18 @@ class Point:
         In-plane field (T).
     polarization
         Incident polarisation (rad); the other plates follow it.
+    channel
+        Kerr rotation or ellipticity.
+    current
+        Amplitude (A peak) on the path of the procedure.
+    field_angle
+        Angle (rad) of the field to the current.
+    x, y
+        Position of the stage (m), both or none.
+    analyser_offset
+        Angle (rad) by which the analysing plate stands off its balance, beside a polarisation.
+    transmission
+        Of the attenuator, 0 to 1.
     sequence
         Place of the point within one pass, in the order in which the procedure describes itself: sorting by it
         undoes whatever order the points were measured in.
@@ -40,6 +53,13 @@ class Point:
 
     field: float | None = None
     polarization: float | None = None
+    channel: Channel | None = None
+    current: float | None = None
+    field_angle: float | None = None
+    x: float | None = None
+    y: float | None = None
+    analyser_offset: float | None = None
+    transmission: float | None = None
     sequence: int = 0
     repeat: int = 0
 
@@ -198,6 +218,19 @@ class Measurement(Procedure):  # type: ignore[misc]
     def measure(self, point: Point, bench: Bench) -> Reading:
         """Measure once at `point`."""
 
+    def reading_time(self, bench: Bench) -> float:
+        """Time (s) that `measure` takes, the latency of the instruments aside."""
+        return 0.0
+
+    def conclude(self, rows: Mapping[str, FloatArray], bench: Bench) -> None:
+        """Act on what was found, after the last point: a pure function of the stored `rows`, then moves; nothing here.
+
+        Raises
+        ------
+        AsotError
+            Where the rows do not show what is to be acted on; the run then ends FAILED, its points stored.
+        """
+
     @abstractmethod
     def title(self) -> str:
         """Say in a few words what this run measures."""
@@ -215,7 +248,7 @@ class Measurement(Procedure):  # type: ignore[misc]
         fields = (point.field for point in self.points() if point.field is not None)
         travel = sum(bench.magnet.travel_time(start, stop) for start, stop in pairwise(fields))
         averaging = self.averaging()
-        point = self.settling_time(bench) + (averaging.time_limit if averaging else 0.0)
+        point = self.settling_time(bench) + self.reading_time(bench) + (averaging.time_limit if averaging else 0.0)
         return self.point_count() * point + travel * self.point_count() / self.pass_count()
 
     @classmethod

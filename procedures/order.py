@@ -25,10 +25,36 @@ class Order(StrEnum):
     INTERLEAVED = "interleaved"
 
 
-def hysteresis_loop(largest_field: float, steps: int) -> FloatArray:
-    """Fields (2 steps,) (T) of a full loop: from +`largest_field` down to its negative, and back up."""
+class Branches(StrEnum):
+    """Branches of a hysteresis loop: both, from +max to -max and back, or one of them alone."""
+
+    LOOP = "loop"
+    DOWN = "down"
+    UP = "up"
+
+
+def branch_fields(branches: Branches, largest_field: float, steps: int, dense: int, within: float) -> FloatArray:
+    """Fields (n,) (T) of a loop or a branch in the order in which they are swept, symmetric about zero.
+
+    Parameters
+    ----------
+    branches
+        See `Branches`.
+    largest_field
+        (T) where each branch begins and ends.
+    steps
+        Equally spaced fields per branch, at least 2.
+    dense, within
+        Further equally spaced fields in [-within, within] (T), where the film switches; 0 for none.
+    """
     down = np.linspace(largest_field, -largest_field, steps)
-    return np.concatenate([down, down[::-1]])
+    if dense:
+        inner = np.linspace(within, -within, dense) if dense > 1 else np.zeros(1)
+        inner = inner[np.abs(inner) < largest_field]
+        down = np.unique(np.round(np.concatenate([down, inner]), 12))[::-1]
+    if branches is Branches.LOOP:
+        return np.concatenate([down, down[::-1]])
+    return down if branches is Branches.DOWN else down[::-1].copy()
 
 
 def ordered(order: Order, loops: int, length: int) -> Iterator[tuple[int, int]]:

@@ -176,7 +176,7 @@ def test_noise_of_a_reading_is_that_of_its_bandwidth(opened: Any) -> None:
         bench.clock.mark(0, index, 0)
         values.append(bench.lock_in.read().x)
     white = math.hypot(twin(bench).lock_in_noise_density(), 17e-6 / math.sqrt(250e3))
-    expected = white * math.sqrt(bench.lock_in.noise_bandwidth())
+    expected = white * math.sqrt(bench.lock_in.noise_bandwidth(time_constant=0.003, slope=24))
     assert_allclose(np.std(values), expected, rtol=0.3)
 
 

@@ -69,7 +69,7 @@ def test_sine_output_and_amplifier_reach_the_current_with_either_model(bench: Be
 def test_second_harmonic_is_detected_at_twice_the_phase_of_the_current(bench: Bench) -> None:
     drive_coil(bench)
     bench.lock_in.set_harmonic(2)
-    bench.clock.wait(bench.lock_in.settling_time(1e-6))
+    bench.clock.wait(bench.lock_in.settling_time(1e-6, time_constant=0.03, slope=24))
     reading = bench.lock_in.read()
     assert_allclose([reading.x, reading.y], 0.0, atol=2e-9)  # the twin's coil makes no second harmonic
     assert bench.lock_in.settings()["harmonic"][0] == 2
