@@ -18,6 +18,7 @@ from instruments.driver_tables import (
     RotatorTable,
     SampleSourceTable,
     Seconds,
+    ShutterTable,
     SR830Table,
     SR860Table,
     StageTable,
@@ -58,6 +59,7 @@ class BenchFile(Table):
     analyser_plate: RotatorTable
     quarter_wave: QuarterWaveTable
     field_angle: RotatorTable | None = None
+    shutter: ShutterTable | None = None
     sum_detector: SumDetectorTable
     interlock: InterlockTable = InterlockTable()
     simulation: SimulationTable | None = None

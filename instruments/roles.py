@@ -177,6 +177,22 @@ class QuarterWavePlate(Rotator, Protocol):
         ...
 
 
+class Shutter(Instrument, Protocol):
+    """Shutter before the sample."""
+
+    def open(self) -> None:
+        """Let the light through."""
+        ...
+
+    def close(self) -> None:
+        """Block the light."""
+        ...
+
+    def is_open(self) -> bool:
+        """Whether light comes through, read back where the shutter can tell."""
+        ...
+
+
 class SumDetector(Instrument, Protocol):
     """Sum output of the balanced detector."""
 

@@ -193,7 +193,9 @@ class FieldSweep(Measurement):
             )
 
     def prepare(self, bench: Bench) -> None:
-        """Saturate, choose the path, start the current, lock the reference, choose the lock-in's range."""
+        """Open the shutter, choose the path, saturate, start the current, choose the range of the lock-in."""
+        if bench.shutter is not None:
+            bench.shutter.open()
         bench.check_laser_power()
         self.release(bench)
         bench.relay.select(self._path)

@@ -79,7 +79,7 @@ class Twin:
             "quarter_wave": Axis(),
             "field_angle": Axis(),
         }
-        self._lines = {"relay_sample": False, "relay_coil": False, "quarter_wave_in": False}
+        self._lines = {"relay_sample": False, "relay_coil": False, "quarter_wave_in": False, "shutter_closed": False}
         self._macrospin = Macrospin(table.anisotropy_field, table.easy_axis)
         self._magnet = LaggingMagnet(table.magnet_lag)
         self._kerr = KerrSignals(table, sample, side)
@@ -251,6 +251,8 @@ class Twin:
         return np.asarray(_MARKER * (sine > 0.0) if drive is self.sample_drive else drive.amplitude * sine)
 
     def _sum_voltages(self, times: FloatArray) -> FloatArray:
+        if self._lines["shutter_closed"]:
+            return np.zeros_like(times)
         x, y = self._spot(float(times[len(times) // 2]))
         drift = 1 + self.table.laser_drift * np.sin(2 * math.pi * times / self.table.laser_drift_period)
         reflected = self._kerr.reflectance(x, y)[0]
