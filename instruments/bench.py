@@ -23,6 +23,7 @@ from instruments.errors import DeviceError, LimitError
 from instruments.interrupts import held_interrupts
 from instruments.manual import Prompt, nobody
 from instruments.roles import (
+    Attenuator,
     CurrentPath,
     CurrentSource,
     Instrument,
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 
 DEFAULT_BENCH = "simulated"
 DEFAULT_SAMPLE = "py32-fused-silica"
-_BY_HAND = dict.fromkeys(("shutter", "field_angle"), ' (driver = "Manual" asks a person)')
+_BY_HAND = dict.fromkeys(("field_angle", "shutter", "attenuator"), ' (driver = "Manual" asks a person)')
 
 
 class Bench:
@@ -53,9 +54,9 @@ class Bench:
     lock_in, sample_source, calibration_source, relay, magnet, stage, polarization_plate, analyser_plate, quarter_wave,
     sum_detector
         The roles.
-    field_angle, shutter
-        What turns the field against the sample, and what blocks the light; None where the bench has no such table.
-        `need` gives the role, or says that it is missing.
+    field_angle, shutter, attenuator
+        Optional, None where the bench file has no such table: what turns the field against the sample, blocks the
+        light, weakens it. `need` gives such a role, or says that it is missing.
     clock
         Time of the bench: virtual where it is simulated.
     sample
@@ -84,6 +85,7 @@ class Bench:
     sum_detector: SumDetector
     field_angle: Rotator | None = None
     shutter: Shutter | None = None
+    attenuator: Attenuator | None = None
 
     def __init__(
         self,
@@ -145,6 +147,7 @@ class Bench:
         self.quarter_wave = openers.open_quarter_wave(connections)
         self.field_angle = openers.open_field_angle(connections)
         self.shutter = openers.open_shutter(connections)
+        self.attenuator = openers.open_attenuator(connections)
         self.sum_detector = openers.open_sum_detector(connections)
 
     @property
@@ -152,7 +155,7 @@ class Bench:
         """Every instrument, in the order in which they are made safe: currents first, then contacts, then the field."""
         roles = (
             "sample_source", "calibration_source", "relay", "magnet", "lock_in", "stage", "polarization_plate",
-            "analyser_plate", "quarter_wave", "sum_detector", "field_angle", "shutter",
+            "analyser_plate", "quarter_wave", "sum_detector", "field_angle", "shutter", "attenuator",
         )  # fmt: skip
         opened = (getattr(self, role, None) for role in roles)
         return tuple(item for item in opened if item is not None)
@@ -161,6 +164,8 @@ class Bench:
     def need(self, role: Literal["field_angle"]) -> Rotator: ...
     @overload
     def need(self, role: Literal["shutter"]) -> Shutter: ...
+    @overload
+    def need(self, role: Literal["attenuator"]) -> Attenuator: ...
     def need(self, role: str) -> Instrument:
         """Instrument of the optional `role`, for a procedure that cannot do without.
 

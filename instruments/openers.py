@@ -12,6 +12,7 @@ from pymeasure.instruments.srs import SR830, SR860
 
 from analysis.sample import Sample
 from instruments.analog_source import AnalogSineSource, Shunt
+from instruments.attenuator import PlateAttenuator
 from instruments.connections import Connections as Connections
 from instruments.current_source import AmplifiedSineSource, Keithley6221Source
 from instruments.daq_clocked import ClockedInput
@@ -34,6 +35,7 @@ from instruments.manual import ManualQuarterWave, ManualRotator, ManualShutter
 from instruments.motion import Esp300Axis, Esp300Rotator, Esp300Stage, FlippedQuarterWave
 from instruments.relay import InterlockedRelay
 from instruments.roles import (
+    Attenuator,
     CurrentSource,
     LockIn,
     Magnet,
@@ -194,6 +196,12 @@ def open_shutter(connections: Connections) -> Shutter | None:
     if isinstance(table, ManualShutterTable):
         return ManualShutter(connections.prompt)
     return LineShutter(connections.digital_output([table.channel], "shutter"), table.open_level == "high")
+
+
+def open_attenuator(connections: Connections) -> Attenuator | None:
+    """Open the plate of the attenuator; None where there is none."""
+    table = connections.file.attenuator
+    return None if table is None else PlateAttenuator(_rotator(connections, table, "attenuator"))
 
 
 def open_sum_detector(connections: Connections) -> SumDetector:

@@ -193,6 +193,18 @@ class Shutter(Instrument, Protocol):
         ...
 
 
+class Attenuator(Instrument, Protocol):
+    """Attenuator of the laser before the sample."""
+
+    def set_transmission(self, fraction: float) -> None:
+        """Let `fraction` (0 to 1) of the light through."""
+        ...
+
+    def transmission(self) -> float:
+        """Transmission (0 to 1), read back."""
+        ...
+
+
 class SumDetector(Instrument, Protocol):
     """Sum output of the balanced detector."""
 

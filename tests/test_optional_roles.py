@@ -10,12 +10,12 @@ from numpy.testing import assert_allclose
 
 from analysis.errors import InputError
 from instruments import Bench, open_bench
-from instruments.errors import DeviceError
+from instruments.errors import DeviceError, LimitError
 from instruments.simulation.twin import Twin
 
 F = 20150.0
 QUIET = {"twin__shot_noise": 0, "twin__input_noise": 0, "twin__laser_drift": 0, "twin__sum_noise": 0}
-BARE = {f"bench.{role}": None for role in ("shutter",)}
+BARE = {f"bench.{role}": None for role in ("shutter", "attenuator")}
 
 
 def twin(bench: Bench) -> Twin:
@@ -61,6 +61,21 @@ def test_person_opens_and_closes_the_shutter_and_is_asked_once() -> None:
             action()
         assert asked == ["Close the shutter.", "Open the shutter."] and shutter.is_open()
         assert bench.describe()["shutter"]["settings"] == {"open": [1.0, ""]}
+
+
+@pytest.mark.parametrize("name", ["simulated", "simulated-daq"])
+def test_attenuator_passes_the_fraction_that_it_was_asked_for(name: str) -> None:
+    quiet = {"twin.laser_drift": 0, "twin.sum_noise": 0}
+    with open_bench(name, settings=quiet) as bench:
+        attenuator = bench.need("attenuator")
+        full = bench.sum_detector.read()
+        for fraction in (0.5, 0.1, 0.0, 1.0):
+            attenuator.set_transmission(fraction)
+            assert_allclose(attenuator.transmission(), fraction, atol=1e-3)
+            assert_allclose(bench.sum_detector.read(), fraction * full, atol=2e-3 * full)
+        with pytest.raises(LimitError, match=r"setting it to 1\.2 is refused"):
+            attenuator.set_transmission(1.2)
+        assert "transmission" in attenuator.settings()
 
 
 def test_role_that_a_bench_does_not_have_is_named_with_the_remedy() -> None:
