@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
 from analysis import configuration
 from analysis.errors import InputError
@@ -23,6 +23,7 @@ from instruments.errors import DeviceError, LimitError
 from instruments.interrupts import held_interrupts
 from instruments.manual import Prompt, nobody
 from instruments.roles import (
+    Attenuator,
     CurrentPath,
     CurrentSource,
     Instrument,
@@ -32,6 +33,7 @@ from instruments.roles import (
     Relay,
     Rotator,
     SafeStateReport,
+    Shutter,
     Stage,
     SumDetector,
 )
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 
 DEFAULT_BENCH = "simulated"
 DEFAULT_SAMPLE = "py32-fused-silica"
+_BY_HAND = dict.fromkeys(("field_angle", "shutter", "attenuator"), ' (driver = "Manual" asks a person)')
 
 
 class Bench:
@@ -51,8 +54,9 @@ class Bench:
     lock_in, sample_source, calibration_source, relay, magnet, stage, polarization_plate, analyser_plate, quarter_wave,
     sum_detector
         The roles.
-    field_angle
-        What turns the field against the sample, None where nothing does.
+    field_angle, shutter, attenuator
+        Optional, None where the bench file has no such table: what turns the field against the sample, blocks the
+        light, weakens it. `need` gives such a role, or says that it is missing.
     clock
         Time of the bench: virtual where it is simulated.
     sample
@@ -80,6 +84,8 @@ class Bench:
     quarter_wave: QuarterWavePlate
     sum_detector: SumDetector
     field_angle: Rotator | None = None
+    shutter: Shutter | None = None
+    attenuator: Attenuator | None = None
 
     def __init__(
         self,
@@ -140,6 +146,8 @@ class Bench:
         self.analyser_plate = openers.open_analyser_plate(connections)
         self.quarter_wave = openers.open_quarter_wave(connections)
         self.field_angle = openers.open_field_angle(connections)
+        self.shutter = openers.open_shutter(connections)
+        self.attenuator = openers.open_attenuator(connections)
         self.sum_detector = openers.open_sum_detector(connections)
 
     @property
@@ -147,10 +155,32 @@ class Bench:
         """Every instrument, in the order in which they are made safe: currents first, then contacts, then the field."""
         roles = (
             "sample_source", "calibration_source", "relay", "magnet", "lock_in", "stage", "polarization_plate",
-            "analyser_plate", "quarter_wave", "sum_detector", "field_angle",
+            "analyser_plate", "quarter_wave", "sum_detector", "field_angle", "shutter", "attenuator",
         )  # fmt: skip
         opened = (getattr(self, role, None) for role in roles)
         return tuple(item for item in opened if item is not None)
+
+    @overload
+    def need(self, role: Literal["field_angle"]) -> Rotator: ...
+    @overload
+    def need(self, role: Literal["shutter"]) -> Shutter: ...
+    @overload
+    def need(self, role: Literal["attenuator"]) -> Attenuator: ...
+    def need(self, role: str) -> Instrument:
+        """Instrument of the optional `role`, for a procedure that cannot do without.
+
+        Raises
+        ------
+        InputError
+            Where the bench file has no table of that name.
+        """
+        instrument: Instrument | None = getattr(self, role)
+        if instrument is None:
+            raise InputError(
+                f"Bench {self.file.name!r} must have a {role}, which this procedure needs; it has none. Add a table "
+                f"[{role}] to the bench file{_BY_HAND.get(role, '')}."
+            )
+        return instrument
 
     def check_current(self, path: CurrentPath, amplitude: float) -> None:
         """Raise `LimitError` where `amplitude` (A peak) on `path` exceeds what source or sample bear."""

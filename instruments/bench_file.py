@@ -18,6 +18,7 @@ from instruments.driver_tables import (
     RotatorTable,
     SampleSourceTable,
     Seconds,
+    ShutterTable,
     SR830Table,
     SR860Table,
     StageTable,
@@ -58,6 +59,8 @@ class BenchFile(Table):
     analyser_plate: RotatorTable
     quarter_wave: QuarterWaveTable
     field_angle: RotatorTable | None = None
+    shutter: ShutterTable | None = None
+    attenuator: RotatorTable | None = None  # half-wave plate before a polariser
     sum_detector: SumDetectorTable
     interlock: InterlockTable = InterlockTable()
     simulation: SimulationTable | None = None
@@ -65,7 +68,8 @@ class BenchFile(Table):
     @model_validator(mode="after")
     def _axes_once(self) -> BenchFile:
         taken = []
-        for table in (self.stage, self.polarization_plate, self.analyser_plate, self.quarter_wave, self.field_angle):
+        plates = (self.polarization_plate, self.analyser_plate, self.quarter_wave, self.field_angle, self.attenuator)
+        for table in (self.stage, *plates):
             taken += table.addresses() if table is not None else []
         if len(set(taken)) < len(taken):
             raise ValueError("must give each role an axis of its own.")

@@ -238,7 +238,24 @@ QuarterWaveTable = Annotated[
 ]
 StageTable = Esp300StageTable
 
-# ----------------------------------------------------------- detector
+# ----------------------------------------------------------- light and detector
+
+
+class LineShutterTable(Table):
+    """Shutter on a digital line; `open_level` is the level that opens it."""
+
+    driver: Literal["DigitalLine"]
+    channel: str
+    open_level: Literal["high", "low"] = "high"
+
+
+class ManualShutterTable(Table):
+    """A shutter or a card that a person puts into the beam."""
+
+    driver: Literal["Manual"]
+
+
+ShutterTable = Annotated[LineShutterTable | ManualShutterTable, Field(discriminator="driver")]
 
 
 class SumDetectorTable(Table):

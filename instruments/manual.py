@@ -69,6 +69,53 @@ class ManualRotator:
         return SafeStateReport(self.role, ["nothing to do"])
 
 
+class ManualShutter:
+    """Shutter, or a card in the beam, that a person moves; what was asked for last counts as its state."""
+
+    role = "shutter"
+
+    def __init__(self, prompt: Prompt) -> None:
+        self._prompt = prompt
+        self._open: bool | None = None
+
+    def open(self) -> None:
+        """Ask for an open shutter, unless it is."""
+        self._ask(True, "Open the shutter.")
+
+    def close(self) -> None:
+        """Ask for a closed shutter, unless it is."""
+        self._ask(False, "Close the shutter.")
+
+    def is_open(self) -> bool:
+        """Whether it was asked to be open.
+
+        Raises
+        ------
+        DeviceError
+            Where neither was asked for yet: nobody knows.
+        """
+        if self._open is None:
+            raise DeviceError(self.role, "was not set yet.", "Open or close it before it is read.")
+        return self._open
+
+    def _ask(self, opened: bool, request: str) -> None:
+        if opened != self._open:
+            self._prompt(request)
+            self._open = opened
+
+    def identity(self) -> str:
+        """Return that a person moves it."""
+        return f"operator, {self.role}"
+
+    def settings(self) -> Mapping[str, Quantity]:
+        """Return whether it is open, where that is known."""
+        return {} if self._open is None else {"open": (float(self._open), "")}
+
+    def make_safe(self) -> SafeStateReport:
+        """Leave it as it is."""
+        return SafeStateReport(self.role, ["left as it is"])
+
+
 class ManualQuarterWave(ManualRotator):
     """Quarter-wave plate that a person turns and puts into the beam."""
 

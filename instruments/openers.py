@@ -12,6 +12,7 @@ from pymeasure.instruments.srs import SR830, SR860
 
 from analysis.sample import Sample
 from instruments.analog_source import AnalogSineSource, Shunt
+from instruments.attenuator import PlateAttenuator
 from instruments.connections import Connections as Connections
 from instruments.current_source import AmplifiedSineSource, Keithley6221Source
 from instruments.daq_clocked import ClockedInput
@@ -20,6 +21,7 @@ from instruments.driver_tables import (
     AnalogMagnetTable,
     AnalogSineTable,
     ElliptecRotatorTable,
+    ManualShutterTable,
     ManualTable,
     RotatorTable,
     SoftwareLockInTable,
@@ -29,10 +31,22 @@ from instruments.driver_tables import (
 from instruments.elliptec import ELLIPTEC_LINE, ElliptecBus, ElliptecRotator
 from instruments.lock_in import SR830LockIn, SR860LockIn
 from instruments.magnet import GAUSSMETER_LINE, AnalogMagnet, HallProbe, KepcoMagnet, MagnetLimits
-from instruments.manual import ManualQuarterWave, ManualRotator
+from instruments.manual import ManualQuarterWave, ManualRotator, ManualShutter
 from instruments.motion import Esp300Axis, Esp300Rotator, Esp300Stage, FlippedQuarterWave
 from instruments.relay import InterlockedRelay
-from instruments.roles import CurrentSource, LockIn, Magnet, QuarterWavePlate, Relay, Rotator, Stage, SumDetector
+from instruments.roles import (
+    Attenuator,
+    CurrentSource,
+    LockIn,
+    Magnet,
+    QuarterWavePlate,
+    Relay,
+    Rotator,
+    Shutter,
+    Stage,
+    SumDetector,
+)
+from instruments.shutter import LineShutter
 from instruments.software_lock_in import SoftwareLockIn
 
 
@@ -172,6 +186,22 @@ def open_field_angle(connections: Connections) -> Rotator | None:
     """Open what turns the field against the sample; None where nothing does."""
     table = connections.file.field_angle
     return None if table is None else _rotator(connections, table, "field_angle")
+
+
+def open_shutter(connections: Connections) -> Shutter | None:
+    """Open the line of the shutter, which stays as it is; None where there is no shutter."""
+    table = connections.file.shutter
+    if table is None:
+        return None
+    if isinstance(table, ManualShutterTable):
+        return ManualShutter(connections.prompt)
+    return LineShutter(connections.digital_output([table.channel], "shutter"), table.open_level == "high")
+
+
+def open_attenuator(connections: Connections) -> Attenuator | None:
+    """Open the plate of the attenuator; None where there is none."""
+    table = connections.file.attenuator
+    return None if table is None else PlateAttenuator(_rotator(connections, table, "attenuator"))
 
 
 def open_sum_detector(connections: Connections) -> SumDetector:

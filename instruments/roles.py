@@ -181,6 +181,34 @@ class QuarterWavePlate(Rotator, Protocol):
         ...
 
 
+class Shutter(Instrument, Protocol):
+    """Shutter before the sample."""
+
+    def open(self) -> None:
+        """Let the light through."""
+        ...
+
+    def close(self) -> None:
+        """Block the light."""
+        ...
+
+    def is_open(self) -> bool:
+        """Whether light comes through, read back where the shutter can tell."""
+        ...
+
+
+class Attenuator(Instrument, Protocol):
+    """Attenuator of the laser before the sample."""
+
+    def set_transmission(self, fraction: float) -> None:
+        """Let `fraction` (0 to 1) of the light through."""
+        ...
+
+    def transmission(self) -> float:
+        """Transmission (0 to 1), read back."""
+        ...
+
+
 class SumDetector(Instrument, Protocol):
     """Sum output of the balanced detector."""
 

@@ -42,7 +42,7 @@ def drive(bench: Bench, path: str, amplitude: float) -> Twin:
     twin = bench.wire.twin
     name = "sample_drive" if path == "sample" else "coil_drive"
     setattr(twin, name, type(twin.sample_drive)(amplitude, F, True, True))
-    twin._lines = {"relay_sample": path == "sample", "relay_coil": path == "coil", "quarter_wave_in": False}
+    twin._lines |= {"relay_sample": path == "sample", "relay_coil": path == "coil", "quarter_wave_in": False}
     return twin
 
 

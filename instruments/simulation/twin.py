@@ -78,8 +78,9 @@ class Twin:
             "analyser_plate": Axis(),
             "quarter_wave": Axis(),
             "field_angle": Axis(),
+            "attenuator": Axis(),
         }
-        self._lines = {"relay_sample": False, "relay_coil": False, "quarter_wave_in": False}
+        self._lines = {"relay_sample": False, "relay_coil": False, "quarter_wave_in": False, "shutter_closed": False}
         self._macrospin = Macrospin(table.anisotropy_field, table.easy_axis)
         self._magnet = LaggingMagnet(table.magnet_lag)
         self._kerr = KerrSignals(table, sample, side)
@@ -251,10 +252,14 @@ class Twin:
         return np.asarray(_MARKER * (sine > 0.0) if drive is self.sample_drive else drive.amplitude * sine)
 
     def _sum_voltages(self, times: FloatArray) -> FloatArray:
-        x, y = self._spot(float(times[len(times) // 2]))
+        if self._lines["shutter_closed"]:
+            return np.zeros_like(times)
+        time = float(times[len(times) // 2])
+        x, y = self._spot(time)
         drift = 1 + self.table.laser_drift * np.sin(2 * math.pi * times / self.table.laser_drift_period)
         reflected = self._kerr.reflectance(x, y)[0]
-        return np.asarray(self.table.laser_power * drift * reflected * self.table.responsivity)
+        passed = math.cos(2 * math.radians(self.axes["attenuator"].position(time))) ** 2
+        return np.asarray(self.table.laser_power * passed * drift * reflected * self.table.responsivity)
 
     def _spot(self, time: float) -> tuple[float, float]:
         """Spot from the centre of the square (m)."""

@@ -1,0 +1,86 @@
+"""Roles that a bench may do without, through the drivers that the lab uses."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import pytest
+from numpy.testing import assert_allclose
+
+from analysis.errors import InputError
+from instruments import Bench, open_bench
+from instruments.errors import DeviceError, LimitError
+from instruments.simulation.twin import Twin
+
+F = 20150.0
+QUIET = {"twin__shot_noise": 0, "twin__input_noise": 0, "twin__laser_drift": 0, "twin__sum_noise": 0}
+BARE = {f"bench.{role}": None for role in ("shutter", "attenuator")}
+
+
+def twin(bench: Bench) -> Twin:
+    assert bench.wire is not None
+    return bench.wire.twin
+
+
+def drive(bench: Bench, path: str, amplitude: float) -> None:
+    source = bench.source(path)  # type: ignore[arg-type]
+    bench.relay.select(path)  # type: ignore[arg-type]
+    bench.lock_in.set_reference(source.reference, F, source.phase)
+    source.set_frequency(F)
+    source.set_amplitude(amplitude)
+
+
+def test_closed_shutter_leaves_dark_and_pick_up_alone(open_simulated: Callable[..., Bench]) -> None:
+    bench = open_simulated(twin__pick_up="1 uV", **QUIET)
+    bench.analyser_plate.move_to(math.radians(22.5))
+    bench.magnet.set_field(0.05)
+    drive(bench, "sample", 0.04)
+    bright = twin(bench).lock_in_signal(1, F)
+    shutter = bench.need("shutter")
+    assert shutter.is_open() and abs(bright - 1e-6) > 1e-8
+    shutter.close()
+    assert not shutter.is_open()
+    assert_allclose(bench.sum_detector.read(), 0, atol=5e-4)
+    assert twin(bench).lock_in_signal(1, F) == 1e-6
+    with pytest.raises(DeviceError, match="Open the shutter"):
+        bench.check_laser_power()
+    assert [report.reached for report in bench.make_safe() if report.role == "shutter"] == [["left as it is"]]
+    assert not shutter.is_open()
+    shutter.open()
+    assert bench.sum_detector.read() > 0.5
+
+
+def test_person_opens_and_closes_the_shutter_and_is_asked_once() -> None:
+    asked: list[str] = []
+    with open_bench(settings={"bench.shutter": {"driver": "Manual"}}, prompt=asked.append) as bench:
+        shutter = bench.need("shutter")
+        with pytest.raises(DeviceError, match="shutter: was not set yet"):
+            shutter.is_open()
+        for action in (shutter.close, shutter.close, shutter.open):
+            action()
+        assert asked == ["Close the shutter.", "Open the shutter."] and shutter.is_open()
+        assert bench.describe()["shutter"]["settings"] == {"open": [1.0, ""]}
+
+
+@pytest.mark.parametrize("name", ["simulated", "simulated-daq"])
+def test_attenuator_passes_the_fraction_that_it_was_asked_for(name: str) -> None:
+    quiet = {"twin.laser_drift": 0, "twin.sum_noise": 0}
+    with open_bench(name, settings=quiet) as bench:
+        attenuator = bench.need("attenuator")
+        full = bench.sum_detector.read()
+        for fraction in (0.5, 0.1, 0.0, 1.0):
+            attenuator.set_transmission(fraction)
+            assert_allclose(attenuator.transmission(), fraction, atol=1e-3)
+            assert_allclose(bench.sum_detector.read(), fraction * full, atol=2e-3 * full)
+        with pytest.raises(LimitError, match=r"setting it to 1\.2 is refused"):
+            attenuator.set_transmission(1.2)
+        assert "transmission" in attenuator.settings()
+
+
+def test_role_that_a_bench_does_not_have_is_named_with_the_remedy() -> None:
+    with open_bench(settings=BARE) as bench:
+        for key in BARE:
+            role = key.removeprefix("bench.")
+            with pytest.raises(InputError, match=rf"'simulated' must have a {role}.*Add a table \[{role}\]"):
+                bench.need(role)  # type: ignore[call-overload]
