@@ -136,7 +136,7 @@ def _folded(here: npt.NDArray[np.intp], asked: FloatArray) -> npt.NDArray[np.int
     """Points of one branch as a loop: those above zero field downwards, then their partners below."""
     order = np.argsort(-asked, kind="stable")
     half = len(here) // 2
-    return here[np.concatenate([order[:half], order[::-1][:half]])]
+    return np.asarray(here[np.concatenate([order[:half], order[::-1][:half]])])
 
 
 @dataclass(frozen=True)

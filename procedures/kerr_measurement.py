@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, TypedDict
 
 from pymeasure.experiment.parameters import FloatParameter, ListParameter
 
@@ -48,6 +48,11 @@ KERR_COLUMNS = (
     Column("lock_in_status", "", "lock-in overloads (1, 2, 4) and reference unlock (8)", "status"),
 )
 """What `KerrMeasurement.measure` gives beside the set-points."""
+
+
+class _Filter(TypedDict):
+    time_constant: float
+    slope: int
 
 
 class KerrMeasurement(Measurement):
@@ -202,7 +207,7 @@ class KerrMeasurement(Measurement):
             bench.source(self.source).set_amplitude(point.current)
 
     @property
-    def _filter(self) -> dict[str, float]:
+    def _filter(self) -> _Filter:
         return {"time_constant": self.time_constant, "slope": self.filter_slope}
 
     def settling_time(self, bench: Bench) -> float:

@@ -23,7 +23,7 @@ from analysis.loops import kerr_loops
 from instruments import Bench
 from instruments.errors import DeviceError
 from procedures import FieldSweep, Point, Reading
-from procedures.order import Order, hysteresis_loop, ordered, refined_fields
+from procedures.order import Branches, Order, branch_fields, ordered, refined_fields
 
 OWN_TIMES = {"wall_time", "monotonic_time", "time"}
 
@@ -223,7 +223,7 @@ def test_every_order_visits_every_point_once_and_comes_back_to_the_same_loops(or
     procedure = sweep(order=str(order), steps=4, polarizations=["0 deg", "45 deg", "90 deg"])
     points = sorted(procedure.points(), key=lambda point: point.sequence)
     assert [point.sequence for point in points] == list(range(24)) and procedure.pass_count() == 24
-    assert_array_equal([point.field for point in points], np.tile(hysteresis_loop(0.05, 4), 3))
+    assert_array_equal([point.field for point in points], np.tile(branch_fields(Branches.LOOP, 0.05, 4, 0, 0.0), 3))
 
 
 def test_snake_turns_back_and_interleaved_pairs_opposite_fields() -> None:
