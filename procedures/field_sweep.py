@@ -15,8 +15,9 @@ from analysis.stack import FloatArray
 from instruments import Bench
 from instruments.errors import DeviceError, LimitError
 from instruments.roles import CurrentPath
-from procedures.measurement import Averaging, FloatListParameter, Measurement, Point, Reading
+from procedures.measurement import Averaging, Measurement, Point, Reading
 from procedures.order import Order, hysteresis_loop, ordered, refined_fields
+from procedures.parameters import CurrentParameter, FloatListParameter
 
 _HEADROOM = 5.0  # lock-in range over the signal at the first point
 _LEAST_RANGE = 200e-9  # V
@@ -38,7 +39,7 @@ class FieldSweep(Measurement):
         "Channel", choices=["rotation", "ellipticity"], default="rotation",
         description="Kerr rotation, or ellipticity with the quarter-wave plate in the beam",
     )  # fmt: skip
-    current = FloatParameter(
+    current = CurrentParameter(
         "Current (peak)",
         units="mA",
         default=40,
