@@ -14,8 +14,9 @@ from analysis.loops import CHANNELS, Channel
 from analysis.stack import FloatArray
 from instruments import Bench
 from procedures.kerr_measurement import KerrMeasurement
-from procedures.measurement import FloatListParameter, Point
+from procedures.measurement import Point
 from procedures.order import Branches, Order, branch_fields, ordered, refined_fields
+from procedures.parameters import FloatListParameter
 
 
 class FieldSweep(KerrMeasurement):

@@ -15,6 +15,7 @@ from instruments import Bench
 from instruments.errors import DeviceError
 from instruments.roles import CurrentPath
 from procedures.measurement import Averaging, Measurement, Point, Reading
+from procedures.parameters import CurrentParameter
 
 _HEADROOM = 5.0  # lock-in range over the signal at the first point
 _LEAST_RANGE = 200e-9  # V
@@ -69,7 +70,7 @@ class KerrMeasurement(Measurement):
         "Channel", choices=[*CHANNELS], default="rotation",
         description="Kerr rotation, or ellipticity with the quarter-wave plate in the beam",
     )  # fmt: skip
-    current = FloatParameter(
+    current = CurrentParameter(
         "Current (peak)",
         units="mA",
         default=40,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,9 +16,11 @@ from analysis import configuration, detection
 from analysis.errors import InputError
 from analysis.loops import Channel
 from analysis.run_file import Column
+from analysis.sample import Sample
 from analysis.stack import FloatArray
 from instruments import Bench
 from instruments.roles import CurrentPath
+from procedures.parameters import CurrentParameter, sample_current
 
 
 @dataclass(frozen=True)
@@ -98,27 +99,6 @@ class Averaging:
     def correlation(self, lag: npt.ArrayLike) -> FloatArray:
         """Correlation (n,) of the noise of two readings `lag` (n,) (s) apart."""
         return detection.noise_correlation(lag, self.time_constant, self.slope)
-
-
-class FloatListParameter(Parameter):  # type: ignore[misc]
-    """List of numbers, written with commas."""
-
-    def __init__(
-        self, name: str, units: str | None = None, minimum: float = -math.inf, maximum: float = math.inf, **rest: Any
-    ) -> None:
-        self.units, self.minimum, self.maximum = units, minimum, maximum
-        super().__init__(name, **rest)
-
-    def convert(self, value: object) -> list[float]:
-        """Read a sequence, or text such as "45, 135", into a list of numbers in range."""
-        items = value.split(",") if isinstance(value, str) else value
-        try:
-            numbers = [float(item) for item in items]  # type: ignore[attr-defined]
-        except (TypeError, ValueError):
-            raise ValueError(f"must be a list of numbers in {self.units}") from None
-        if not numbers or not all(self.minimum <= number <= self.maximum for number in numbers):
-            raise ValueError(f"must hold numbers from {self.minimum:g} to {self.maximum:g} {self.units}")
-        return numbers
 
 
 class Measurement(Procedure):  # type: ignore[misc]
@@ -252,7 +232,7 @@ class Measurement(Procedure):  # type: ignore[misc]
         return self.point_count() * point + travel * self.point_count() / self.pass_count()
 
     @classmethod
-    def from_table(cls, table: Mapping[str, object], source: str) -> Measurement:
+    def from_table(cls, table: Mapping[str, object], source: str, sample: Sample | None = None) -> Measurement:
         """Make the procedure from a table of a recipe.
 
         Parameters
@@ -261,6 +241,8 @@ class Measurement(Procedure):  # type: ignore[misc]
             Parameter name -> value; a parameter with a unit takes text such as "40 mA".
         source
             What errors call the table.
+        sample
+            What the current will run through; only with it may a current be written as density or electric field.
 
         Raises
         ------
@@ -268,6 +250,7 @@ class Measurement(Procedure):  # type: ignore[misc]
             For unknown parameters, wrong units and values out of range; all faults at once.
         """
         procedure = cls()
+        path = {**procedure.parameters(), **table}.get("path", "sample")
         faults = []
         for key, value in table.items():
             parameter = procedure._parameters.get(key)
@@ -277,7 +260,7 @@ class Measurement(Procedure):  # type: ignore[misc]
                 )
                 continue
             try:
-                parameter.value = _in_unit(parameter, value)
+                parameter.value = _in_unit(parameter, value, path, sample)
             except ValueError as error:
                 faults.append(f"{source}: key {key!r} {_expectation(parameter, str(error))} Received {value!r}.")
             else:
@@ -295,16 +278,18 @@ class Measurement(Procedure):  # type: ignore[misc]
         return {name: p.units for name, p in self._parameters.items() if getattr(p, "units", None)}
 
 
-def _in_unit(parameter: Parameter, value: object) -> object:
-    """Bring `value` of a recipe into the unit of its parameter."""
+def _in_unit(parameter: Parameter, value: object, path: object, sample: Sample | None) -> object:
+    """Bring `value` of a recipe into the unit of its parameter; a current runs through `path`."""
     unit = getattr(parameter, "units", None)
     if isinstance(value, bool) or value is None:
         raise ValueError("must not be true, false or empty.")
     if unit and isinstance(value, list):
-        return [_in_unit(parameter, item) for item in value]
+        return [_in_unit(parameter, item, path, sample) for item in value]
     if unit:
         if not isinstance(value, str):
             raise ValueError(f'must have a unit; write it as text, e.g. "{value} {unit}".')
+        if isinstance(parameter, CurrentParameter):
+            return sample_current(value, path, sample)
         return configuration.quantity(value, unit)
     if isinstance(parameter, IntegerParameter) and not isinstance(value, int):
         raise ValueError("must be a whole number.")
