@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from acquisition.run_columns import columns_of
 from analysis.errors import AsotError
+from analysis.result import Estimate
 from instruments import Bench
 from procedures import Measurement
 
@@ -40,6 +42,8 @@ class Preflight:
         In the sample (A/m^2 peak); 0 where no current runs through it.
     largest_field
         (T)
+    expected
+        What it is expected to find, by quantity.
     """
 
     points: int
@@ -49,10 +53,11 @@ class Preflight:
     largest_current: float
     largest_current_density: float
     largest_field: float
+    expected: Mapping[str, Estimate]
 
     def as_dict(self) -> dict[str, Any]:
         """Return the form that the JSON output uses."""
-        return dict(vars(self))
+        return {**vars(self), "expected": {name: estimate.as_dict() for name, estimate in self.expected.items()}}
 
 
 def preflight(procedure: Measurement, bench: Bench) -> Preflight:
@@ -68,6 +73,7 @@ def preflight(procedure: Measurement, bench: Bench) -> Preflight:
         max(currents.values(), default=0.0),
         bench.sample.current_density(currents.get("sample", 0.0)),
         procedure.highest_field(),
+        procedure.expected(bench),
     )
 
 

@@ -78,6 +78,8 @@ class Report:
             + (f", {density:.3g} A/m^2" if density else "")
             + f", {expected.file_size / 1e6:.1f} MB; within all limits"
         )
+        for name, estimate in expected.expected.items():
+            self.step(f"  expected {name.replace('_', ' ')}: {estimate}")
 
     @contextmanager
     def run(self, procedure: Measurement, number: int) -> Iterator[Callable[[int], None]]:

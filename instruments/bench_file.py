@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from analysis.configuration import Table
+from analysis.configuration import Table, Unit
 from instruments.driver_tables import (
     AmplifiedSineTable,
     CalibrationSourceTable,
@@ -33,6 +33,15 @@ class LaserTable(Table):
     wavelength: Annotated[Metre, Field(gt=0)] = 780e-9
 
 
+class NoiseTable(Table):
+    """Figures from which a measurement is planned: what this bench is known to reach, not a setting of anything."""
+
+    shot_noise: Annotated[float, Unit.number("rad/Hz^0.5"), Field(gt=0)] = 12e-9  # rms, at 1 mW on the detector
+    input_noise: Annotated[float, Unit.number("V/Hz^0.5"), Field(ge=0)] = 6e-9  # rms, at the lock-in's input
+    flicker_corner: Annotated[float, Unit.number("Hz"), Field(ge=0)] = 0.0  # where 1/f noise equals the white one
+    laser_power: Annotated[float, Unit.number("W"), Field(gt=0)] = 2e-3  # on the sample
+
+
 class InterlockTable(Table):
     """Process that watches each run: how long a run may be silent, and how long it has to stop when asked to."""
 
@@ -47,6 +56,7 @@ class BenchFile(Table):
     description: str = ""
     visa_library: str = ""
     laser: LaserTable = LaserTable()
+    noise: NoiseTable = NoiseTable()
     daq_server: str = ""  # "host:port" of NI's gRPC server; "" takes NI's driver on this computer
     light_side: Literal["top", "bottom"] = "top"  # of the film, from which the light comes
     lock_in: LockInTable

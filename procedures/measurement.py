@@ -15,6 +15,7 @@ from pymeasure.experiment.parameters import FloatParameter, IntegerParameter, Li
 from analysis import configuration, detection
 from analysis.errors import InputError
 from analysis.loops import Channel
+from analysis.result import Estimate
 from analysis.run_file import Column
 from analysis.sample import Sample
 from analysis.stack import FloatArray
@@ -201,6 +202,14 @@ class Measurement(Procedure):  # type: ignore[misc]
     def reading_time(self, bench: Bench) -> float:
         """Time (s) that `measure` takes, the latency of the instruments aside."""
         return 0.0
+
+    def expected(self, bench: Bench) -> Mapping[str, Estimate]:
+        """What the measurement is expected to find, with the standard uncertainty that noise will leave; sends nothing.
+
+        Names are those of the analysis' quantities; "signal" is the largest Kerr signal (rad, peak) with the standard
+        deviation of one point. Values come from the shared model, see `procedures.expectation`.
+        """
+        return {}
 
     def conclude(self, rows: Mapping[str, FloatArray], bench: Bench) -> None:
         """Act on what was found, after the last point: a pure function of the stored `rows`, then moves; nothing here.

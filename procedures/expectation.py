@@ -1,0 +1,70 @@
+"""What a measurement can be expected to show: signals of the shared model, noise of the bench's own figures."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy.constants import e as elementary_charge
+from scipy.constants import hbar
+
+from analysis.averaged_loops import field_response
+from analysis.optics import reflectance
+from instruments import Bench
+
+ASSUMED_EFFICIENCY = 0.05
+"""Spin-torque efficiency that an expectation takes for a sample not measured yet: that of Py (paper, Table 1)."""
+
+
+def detected_power(bench: Bench, transmission: float = 1.0) -> float:
+    """Light (W) on the detector: nominal laser power, reflected by the sample of the model."""
+    wavelength = bench.file.laser.wavelength
+    reflected = float(reflectance(bench.sample.stack(), wavelength, bench.light_side))
+    return bench.file.noise.laser_power * transmission * reflected
+
+
+def reading_noise(
+    bench: Bench, *, frequency: float, time_constant: float, slope: int, transmission: float = 1.0
+) -> float:
+    """Standard deviation (rad, peak) of the Kerr signal of one settled reading.
+
+    Parameters
+    ----------
+    bench
+        Its table [noise] gives the figures; nothing is sent.
+    frequency
+        Of the current (Hz).
+    time_constant, slope
+        Of the lock-in's filter (s, dB per octave).
+    transmission
+        Of the attenuator.
+
+    Notes
+    -----
+    Shot noise and input noise in quadrature, over the equivalent noise bandwidth of the reading; a peak angle is
+    sqrt(2) times that of the rms voltage (physics.md, section 4: 17 nrad/sqrt(Hz) at 1 mW).
+    """
+    figures, detector = bench.file.noise, bench.sum_detector
+    power = detected_power(bench, transmission)
+    shot = figures.shot_noise / math.sqrt(power / 1e-3)
+    electronic = figures.input_noise / (2 * detector.gain * detector.responsivity * power)
+    density = math.hypot(shot, electronic) * math.sqrt(1 + figures.flicker_corner / frequency)
+    bandwidth = bench.lock_in.noise_bandwidth(time_constant=time_constant, slope=slope)
+    return math.sqrt(2) * density * math.sqrt(bandwidth)
+
+
+def asot_angle(bench: Bench, current: float, field: float) -> complex:
+    """Complex Kerr angle (rad, peak) of the assumed antisymmetric torque under `current` (A peak), m_x = +1."""
+    density = bench.sample.current_density(current)
+    torque = ASSUMED_EFFICIENCY * hbar * density / (2 * elementary_charge)
+    return _response(bench, field, torque_top=-torque, torque_bottom=torque)
+
+
+def calibration_angle(bench: Bench, current: float, field: float) -> complex:
+    """Complex Kerr angle (rad, peak) under the calibration field of `current` (A peak) in the coil."""
+    return _response(bench, field, calibration_field=current * bench.sample.coil.field_per_ampere.value)
+
+
+def _response(bench: Bench, field: float, **push: float) -> complex:
+    wavelength = bench.file.laser.wavelength
+    return complex(field_response(bench.sample.stack(), np.array([field]), bench.light_side, wavelength, **push)[0])
