@@ -114,6 +114,7 @@ class SampleLimits(Table):
 
     current_density: Annotated[float, Unit.number("A/m^2"), Field(gt=0)]
     field: Annotated[float, Unit.number("T"), Field(gt=0)]
+    perpendicular_field: Annotated[float, Unit.number("T"), Field(gt=0)] | None = None  # None: what the magnet makes
     laser_power: Annotated[float, Unit.number("W"), Field(gt=0)]
 
 

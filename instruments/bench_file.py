@@ -59,6 +59,7 @@ class BenchFile(Table):
     analyser_plate: RotatorTable
     quarter_wave: QuarterWaveTable
     field_angle: RotatorTable | None = None
+    perpendicular_magnet: MagnetTable | None = None  # along the film's normal
     shutter: ShutterTable | None = None
     attenuator: RotatorTable | None = None  # half-wave plate before a polariser
     sum_detector: SumDetectorTable

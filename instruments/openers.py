@@ -21,6 +21,7 @@ from instruments.driver_tables import (
     AnalogMagnetTable,
     AnalogSineTable,
     ElliptecRotatorTable,
+    MagnetTable,
     ManualShutterTable,
     ManualTable,
     RotatorTable,
@@ -128,18 +129,28 @@ def open_relay(connections: Connections, sources: tuple[CurrentSource, ...]) -> 
 
 
 def open_magnet(connections: Connections, sample: Sample) -> Magnet:
-    """Open the magnet at the field that its probe reads; the sample's limit counts too."""
-    table = connections.file.magnet
-    limits = MagnetLimits(
-        min(table.largest_field, sample.limits.field), table.ramp_rate, table.lag, table.tolerance
-    )  # fmt: skip
+    """Open the magnet in the plane at the field that its probe reads; the sample's limit counts too."""
+    return _magnet(connections, connections.file.magnet, "magnet", sample.limits.field)
+
+
+def open_perpendicular_magnet(connections: Connections, sample: Sample) -> Magnet | None:
+    """Open the magnet along the film's normal in the same way; None where there is none."""
+    table, bearable = connections.file.perpendicular_magnet, sample.limits.perpendicular_field
+    if table is None:
+        return None
+    return _magnet(connections, table, "perpendicular_magnet", math.inf if bearable is None else bearable)
+
+
+def _magnet(connections: Connections, table: MagnetTable, role: str, bearable: float) -> Magnet:
+    limits = MagnetLimits(min(table.largest_field, bearable), table.ramp_rate, table.lag, table.tolerance)
     if isinstance(table, AnalogMagnetTable):
         return AnalogMagnet(
-            connections.analog_output(table.output, "magnet supply"),
-            HallProbe(connections.analog_input(table.hall, "Hall probe"), table.hall_gain, table.hall_offset),
+            connections.analog_output(table.output, f"{role} supply"),
+            HallProbe(connections.analog_input(table.hall, f"{role} Hall probe"), table.hall_gain, table.hall_offset),
             connections.clock,
             tesla_per_volt=table.tesla_per_volt,
             limits=limits,
+            role=role,
         )
     return KepcoMagnet(
         connections.driver(KepcoBOP3612, table.resource, question="*IDN?", answer="BOP"),
@@ -149,6 +160,7 @@ def open_magnet(connections: Connections, sample: Sample) -> Magnet:
         voltage_limit=table.voltage_limit,
         offset=table.gaussmeter_offset,
         limits=limits,
+        role=role,
     )
 
 

@@ -128,7 +128,7 @@ class CurrentSource(Instrument, Protocol):
 
 
 class Magnet(Instrument, Protocol):
-    """In-plane magnet with a Hall probe."""
+    """Magnet with a field probe, in the plane of the sample or perpendicular to it."""
 
     largest_field: float
 

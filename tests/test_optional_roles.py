@@ -15,7 +15,7 @@ from instruments.simulation.twin import Twin
 
 F = 20150.0
 QUIET = {"twin__shot_noise": 0, "twin__input_noise": 0, "twin__laser_drift": 0, "twin__sum_noise": 0}
-BARE = {f"bench.{role}": None for role in ("shutter", "attenuator")}
+BARE = {f"bench.{role}": None for role in ("perpendicular_magnet", "shutter", "attenuator")}
 
 
 def twin(bench: Bench) -> Twin:
@@ -76,6 +76,30 @@ def test_attenuator_passes_the_fraction_that_it_was_asked_for(name: str) -> None
         with pytest.raises(LimitError, match=r"setting it to 1\.2 is refused"):
             attenuator.set_transmission(1.2)
         assert "transmission" in attenuator.settings()
+
+
+def test_perpendicular_magnet_makes_its_own_field_and_is_made_safe(open_simulated: Callable[..., Bench]) -> None:
+    bench = open_simulated()
+    magnet = bench.need("perpendicular_magnet")
+    bench.magnet.set_field(0.05)
+    for field in (2.5, -1.0):
+        magnet.set_field(field)
+        assert_allclose(magnet.measure(), field, atol=6e-4)
+        assert_allclose(twin(bench).perpendicular_field(bench.clock.now()), field, atol=6e-4)
+    assert_allclose(twin(bench).field(bench.clock.now()), 0.05, atol=6e-5)
+    with pytest.raises(LimitError, match=r"perpendicular_magnet: field must lie within 2\.5 T .* setting it to 2\.6 T"):
+        magnet.set_field(2.6)
+    with pytest.raises(LimitError, match=r"perpendicular_magnet: .* setting it to nan T"):
+        bench.check_perpendicular_field(math.nan)
+    bench.check_perpendicular_field(2.5)
+    assert all(report.safe for report in bench.make_safe())
+    assert_allclose(twin(bench).perpendicular_field(bench.clock.now()), 0, atol=2e-3)
+
+
+def test_sample_may_limit_the_perpendicular_field(open_simulated: Callable[..., Bench]) -> None:
+    bench = open_simulated(sample__limits__perpendicular_field="0.5 T")
+    with pytest.raises(LimitError, match=r"perpendicular_magnet: field must lie within 0\.5 T"):
+        bench.check_perpendicular_field(0.6)
 
 
 def test_role_that_a_bench_does_not_have_is_named_with_the_remedy() -> None:

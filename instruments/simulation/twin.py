@@ -83,6 +83,7 @@ class Twin:
         self._lines = {"relay_sample": False, "relay_coil": False, "quarter_wave_in": False, "shutter_closed": False}
         self._macrospin = Macrospin(table.anisotropy_field, table.easy_axis)
         self._magnet = LaggingMagnet(table.magnet_lag)
+        self._perpendicular_magnet = LaggingMagnet(table.magnet_lag)
         self._kerr = KerrSignals(table, sample, side)
         self._marked = clock.now()
         clock.subscribe(lambda start, stop: self._follow(stop))
@@ -91,9 +92,11 @@ class Twin:
     # ----------------------------------------------------------- what instruments drive
 
     def analog_output(self, name: str, volts: float) -> None:
-        """Take a new constant voltage (V): "magnet" feeds the supply, a waveform of that name ends."""
+        """Take a new constant voltage (V): of a magnet it feeds the supply, a waveform of that name ends."""
         if name == "magnet":
             self._magnet.drive(volts * self.table.magnet_gain, self.clock.now())
+        elif name == "perpendicular_magnet":
+            self._perpendicular_magnet.drive(volts * self.table.perpendicular_magnet_gain, self.clock.now())
         elif name in ("sample_amplifier", "coil_amplifier", "reference"):
             self.waveforms[name] = Drive()
         else:
@@ -128,6 +131,9 @@ class Twin:
         if name == "hall":
             clean = (self._magnet.fields(times) + self.table.hall_offset) * self.table.hall_gain
             return clean + self.table.hall_noise * self._noise(1, times)
+        if name == "perpendicular_hall":
+            field = self._perpendicular_magnet.fields(times) + self.table.perpendicular_hall_offset
+            return field * self.table.perpendicular_hall_gain + self.table.hall_noise * self._noise(5, times)
         if name == "sum":
             return self._sum_voltages(times) + self.table.sum_noise * self._noise(2, times)
         if name == "difference":
@@ -178,6 +184,10 @@ class Twin:
     def field(self, time: float) -> float:
         """In-plane field (T) at `time` (s): the supply follows its control voltage with a first-order lag."""
         return self._magnet.field(time)
+
+    def perpendicular_field(self, time: float) -> float:
+        """Field (T) along the film's normal at `time` (s)."""
+        return self._perpendicular_magnet.field(time)
 
     def sum_voltage(self, time: float) -> float:
         """Sum signal (V) of the detector at `time` (s)."""

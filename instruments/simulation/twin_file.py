@@ -58,13 +58,16 @@ class TwinTable(Table):
     sample_phase: Annotated[float, Unit.number("rad")] = 0.21
     coil_phase: Annotated[float, Unit.number("rad")] = -0.61
     reference_lost_after: Annotated[float, Unit.number("s"), Field(ge=0)] = 0.0  # 0: never
-    # --- magnet, Hall probe, amplifiers, stage
+    # --- magnets, Hall probe, amplifiers, stage
     magnet_gain: Annotated[float, Unit.number("T/V"), Field(gt=0)] = 0.0206
     magnet_field_per_ampere: Annotated[float, Unit.number("T/A"), Field(gt=0)] = 0.0206
     magnet_lag: Annotated[float, Unit.number("s"), Field(ge=0)] = 0.05
     hall_gain: Annotated[float, Unit.number("V/T"), Field(gt=0)] = 45.0
     hall_offset: Annotated[float, Unit.number("T")] = 0.15e-3
-    hall_noise: Annotated[float, Unit.number("V"), Field(ge=0)] = 1e-4
+    perpendicular_magnet_gain: Annotated[float, Unit.number("T/V"), Field(gt=0)] = 0.26
+    perpendicular_hall_gain: Annotated[float, Unit.number("V/T"), Field(gt=0)] = 3.5
+    perpendicular_hall_offset: Annotated[float, Unit.number("T")] = 0.5e-3
+    hall_noise: Annotated[float, Unit.number("V"), Field(ge=0)] = 1e-4  # of each Hall probe
     gaussmeter_offset: Annotated[float, Unit.number("T")] = 0.15e-3
     gaussmeter_noise: Annotated[float, Unit.number("T"), Field(ge=0)] = 2e-6
     amplifier_gain: Annotated[float, Unit.number("A/V"), Field(gt=0)] = 0.1
