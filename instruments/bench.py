@@ -34,6 +34,7 @@ from instruments.roles import (
     Rotator,
     SafeStateReport,
     Shutter,
+    SignalSwitch,
     Stage,
     SumDetector,
 )
@@ -43,7 +44,9 @@ if TYPE_CHECKING:
 
 DEFAULT_BENCH = "simulated"
 DEFAULT_SAMPLE = "py32-fused-silica"
-_BY_HAND = dict.fromkeys(("field_angle", "shutter", "attenuator"), ' (driver = "Manual" asks a person)')
+_BY_HAND = dict.fromkeys(
+    ("field_angle", "signal_switch", "shutter", "attenuator"), ' (driver = "Manual" asks a person)'
+)
 
 
 class Bench:
@@ -54,9 +57,10 @@ class Bench:
     lock_in, sample_source, calibration_source, relay, magnet, stage, polarization_plate, analyser_plate, quarter_wave,
     sum_detector
         The roles.
-    field_angle, perpendicular_magnet, shutter, attenuator
+    field_angle, perpendicular_magnet, signal_switch, shutter, attenuator
         Optional, None where the bench file has no such table: what turns the field against the sample, makes
-        one along its normal, blocks the light, weakens it. `need` gives such a role, or says that it is missing.
+        one along its normal, connects the lock-in, blocks the light, weakens it. `need` gives such a role, or says
+        that it is missing.
     clock
         Time of the bench: virtual where it is simulated.
     sample
@@ -85,6 +89,7 @@ class Bench:
     sum_detector: SumDetector
     field_angle: Rotator | None = None
     perpendicular_magnet: Magnet | None = None
+    signal_switch: SignalSwitch | None = None
     shutter: Shutter | None = None
     attenuator: Attenuator | None = None
 
@@ -142,6 +147,7 @@ class Bench:
         self.calibration_source = openers.open_calibration_source(connections)
         self.relay = openers.open_relay(connections, (self.sample_source, self.calibration_source))
         self.magnet = openers.open_magnet(connections, self.sample)
+        self.signal_switch = openers.open_signal_switch(connections)
         self.perpendicular_magnet = openers.open_perpendicular_magnet(connections, self.sample)
         self.stage = openers.open_stage(connections)
         self.polarization_plate = openers.open_polarization_plate(connections)
@@ -156,9 +162,9 @@ class Bench:
     def instruments(self) -> tuple[Instrument, ...]:
         """Every instrument, in the order in which they are made safe: currents first, then contacts, then the field."""
         roles = (
-            "sample_source", "calibration_source", "relay", "magnet", "perpendicular_magnet", "lock_in", "stage",
-            "polarization_plate", "analyser_plate", "quarter_wave", "sum_detector", "field_angle", "shutter",
-            "attenuator",
+            "sample_source", "calibration_source", "relay", "magnet", "perpendicular_magnet", "signal_switch",
+            "lock_in", "stage", "polarization_plate", "analyser_plate", "quarter_wave", "sum_detector", "field_angle",
+            "shutter", "attenuator",
         )  # fmt: skip
         opened = (getattr(self, role, None) for role in roles)
         return tuple(item for item in opened if item is not None)
@@ -167,6 +173,8 @@ class Bench:
     def need(self, role: Literal["field_angle"]) -> Rotator: ...
     @overload
     def need(self, role: Literal["perpendicular_magnet"]) -> Magnet: ...
+    @overload
+    def need(self, role: Literal["signal_switch"]) -> SignalSwitch: ...
     @overload
     def need(self, role: Literal["shutter"]) -> Shutter: ...
     @overload

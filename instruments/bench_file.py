@@ -19,6 +19,7 @@ from instruments.driver_tables import (
     SampleSourceTable,
     Seconds,
     ShutterTable,
+    SignalSwitchTable,
     SR830Table,
     SR860Table,
     StageTable,
@@ -59,6 +60,7 @@ class BenchFile(Table):
     analyser_plate: RotatorTable
     quarter_wave: QuarterWaveTable
     field_angle: RotatorTable | None = None
+    signal_switch: SignalSwitchTable | None = None  # before the lock-in's input
     perpendicular_magnet: MagnetTable | None = None  # along the film's normal
     shutter: ShutterTable | None = None
     attenuator: RotatorTable | None = None  # half-wave plate before a polariser

@@ -287,7 +287,7 @@ class KepcoMagnet(_ClosedLoopMagnet):
         if abs(level) > self.largest_current:
             raise LimitError(
                 f"{self.role}: current must lie within {self.largest_current:g} A either way; setting it to "
-                "is refused. Lower the field, or check `tesla_per_ampere` in the bench file."
+                f"{level:g} A is refused. Lower the field, or check `tesla_per_ampere` in the bench file."
             )
         self.supply.current_setpoint = level
         received = float(self.supply.current_setpoint)

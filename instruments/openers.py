@@ -23,6 +23,7 @@ from instruments.driver_tables import (
     ElliptecRotatorTable,
     MagnetTable,
     ManualShutterTable,
+    ManualSignalSwitchTable,
     ManualTable,
     RotatorTable,
     SoftwareLockInTable,
@@ -44,10 +45,13 @@ from instruments.roles import (
     Relay,
     Rotator,
     Shutter,
+    Signal,
+    SignalSwitch,
     Stage,
     SumDetector,
 )
 from instruments.shutter import LineShutter
+from instruments.signal_switch import LineSignalSwitch, ManualSignalSwitch
 from instruments.software_lock_in import SoftwareLockIn
 
 
@@ -214,6 +218,18 @@ def open_attenuator(connections: Connections) -> Attenuator | None:
     """Open the plate of the attenuator; None where there is none."""
     table = connections.file.attenuator
     return None if table is None else PlateAttenuator(_rotator(connections, table, "attenuator"))
+
+
+def open_signal_switch(connections: Connections) -> SignalSwitch | None:
+    """Open the switch before the lock-in's input, at the detector; None where the detector is always connected."""
+    table = connections.file.signal_switch
+    if table is None:
+        return None
+    if isinstance(table, ManualSignalSwitchTable):
+        return ManualSignalSwitch(connections.prompt, table.shunts())
+    lines: dict[Signal, str] = table.lines.model_dump(exclude_none=True)  # type: ignore[assignment]
+    contacts = connections.digital_output(list(lines.values()), "signal switch")
+    return LineSignalSwitch(contacts, tuple(lines), table.shunts(), connections.clock)
 
 
 def open_sum_detector(connections: Connections) -> SumDetector:

@@ -216,6 +216,26 @@ class SumDetector(Instrument, Protocol):
         ...
 
 
+Signal = Literal["detector", "sample_shunt", "coil_shunt", "voltage_taps", "hall_taps"]
+"""What the lock-in's input can be connected to."""
+
+
+class SignalSwitch(Instrument, Protocol):
+    """Switch before the lock-in's input."""
+
+    def select(self, signal: Signal) -> None:
+        """Connect the lock-in's input to `signal` and to nothing else."""
+        ...
+
+    def selected(self) -> Signal:
+        """What it is connected to."""
+        ...
+
+    def resistance(self, signal: Signal) -> float:
+        """Resistance (ohm) of the shunt that makes `signal`; InputError where it is none or is not known."""
+        ...
+
+
 CurrentPath = Literal["sample", "coil", "open"]
 
 

@@ -196,6 +196,8 @@ class FieldSweep(Measurement):
         """Open the shutter, choose the path, saturate, start the current, choose the range of the lock-in."""
         if bench.shutter is not None:
             bench.shutter.open()
+        if bench.signal_switch is not None:
+            bench.signal_switch.select("detector")
         bench.check_laser_power()
         self.release(bench)
         bench.relay.select(self._path)

@@ -11,11 +11,12 @@ from numpy.testing import assert_allclose
 from analysis.errors import InputError
 from instruments import Bench, open_bench
 from instruments.errors import DeviceError, LimitError
+from instruments.roles import CurrentPath, Signal
 from instruments.simulation.twin import Twin
 
 F = 20150.0
 QUIET = {"twin__shot_noise": 0, "twin__input_noise": 0, "twin__laser_drift": 0, "twin__sum_noise": 0}
-BARE = {f"bench.{role}": None for role in ("perpendicular_magnet", "shutter", "attenuator")}
+BARE = {f"bench.{role}": None for role in ("signal_switch", "perpendicular_magnet", "shutter", "attenuator")}
 
 
 def twin(bench: Bench) -> Twin:
@@ -23,9 +24,9 @@ def twin(bench: Bench) -> Twin:
     return bench.wire.twin
 
 
-def drive(bench: Bench, path: str, amplitude: float) -> None:
-    source = bench.source(path)  # type: ignore[arg-type]
-    bench.relay.select(path)  # type: ignore[arg-type]
+def drive(bench: Bench, path: CurrentPath, amplitude: float) -> None:
+    source = bench.source(path)
+    bench.relay.select(path)
     bench.lock_in.set_reference(source.reference, F, source.phase)
     source.set_frequency(F)
     source.set_amplitude(amplitude)
@@ -100,6 +101,77 @@ def test_sample_may_limit_the_perpendicular_field(open_simulated: Callable[..., 
     bench = open_simulated(sample__limits__perpendicular_field="0.5 T")
     with pytest.raises(LimitError, match=r"perpendicular_magnet: field must lie within 0\.5 T"):
         bench.check_perpendicular_field(0.6)
+
+
+def test_lock_in_reads_the_shunts_with_the_phase_of_each_path(open_simulated: Callable[..., Bench]) -> None:
+    bench = open_simulated(**QUIET)
+    switch = bench.need("signal_switch")
+    bench.lock_in.configure(time_constant=0.01, slope=24)
+    bench.lock_in.set_sensitivity(1.0)
+    paths: tuple[tuple[CurrentPath, Signal, float], ...] = (
+        ("sample", "sample_shunt", 0.04), ("coil", "coil_shunt", 0.4)
+    )  # fmt: skip
+    for path, signal, current in paths:
+        drive(bench, path, current)
+        switch.select(signal)
+        assert switch.selected() == signal
+        bench.clock.wait(1.0)
+        reading = bench.lock_in.read()
+        volts = current * switch.resistance(signal) / math.sqrt(2)
+        assert_allclose([reading.x, reading.y], [volts, 0], rtol=1e-3, atol=1e-3 * volts)
+        bench.source(path).set_amplitude(0.0)
+    with pytest.raises(InputError, match=r"resistance of 'hall_taps' must stand in the bench file"):
+        switch.resistance("hall_taps")
+    assert all(report.safe for report in bench.make_safe())
+    assert switch.selected() == "detector"
+
+
+def test_contacts_of_the_sample_give_resistance_and_hall_effect(open_simulated: Callable[..., Bench]) -> None:
+    bench = open_simulated(
+        sample__geometry__length="100 um", twin__resistance_heating="50 1/A^2",
+        twin__anomalous_hall_resistivity="3 nohm m", twin__ordinary_hall_coefficient="0.2 nohm m/T", **QUIET,
+    )  # fmt: skip
+    switch, magnet = bench.need("signal_switch"), bench.need("perpendicular_magnet")
+    bench.lock_in.configure(time_constant=0.01, slope=24)
+    drive(bench, "sample", 0.04)
+
+    def volts(sensitivity: float) -> float:
+        bench.lock_in.set_sensitivity(sensitivity)
+        bench.clock.wait(1.0)
+        return math.sqrt(2) * bench.lock_in.read().x
+
+    switch.select("voltage_taps")
+    assert_allclose(volts(1.0), 0.04 * 2 / (32e-9 * 4.4e6) * (1 + 50 * 0.04**2), rtol=1e-3)
+    switch.select("hall_taps")
+    for field in (0.5, -2.0):
+        magnet.set_field(field)
+        hall = (3e-9 * max(-1, min(1, field / 1.09)) + 0.2e-9 * field) / 32e-9
+        assert_allclose(volts(10e-3), 0.04 * hall, rtol=2e-3)
+
+
+def test_software_lock_in_and_card_share_the_switch() -> None:
+    with open_bench("simulated-daq", settings={"twin.sum_noise": 0}) as bench:
+        bench.lock_in.configure(time_constant=0.01, slope=24)
+        drive(bench, "sample", 0.04)
+        bench.need("signal_switch").select("voltage_taps")
+        bench.lock_in.set_sensitivity(1.0)
+        assert_allclose(math.sqrt(2) * bench.lock_in.read().x, 0.04 / (32e-9 * 4.4e6), rtol=2e-3)
+
+
+def test_person_plugs_the_cable_and_an_unwired_signal_is_refused() -> None:
+    asked: list[str] = []
+    by_hand = {"bench.signal_switch": {"driver": "Manual", "sample_shunt": "5 ohm"}}
+    with open_bench(settings=by_hand, prompt=asked.append) as bench:
+        switch = bench.need("signal_switch")
+        with pytest.raises(DeviceError, match="signal_switch: was not set yet"):
+            switch.selected()
+        for _ in range(2):
+            switch.select("hall_taps")
+        assert asked == ["Connect the lock-in's input to the Hall taps of the sample."]
+        assert (switch.selected(), switch.resistance("sample_shunt")) == ("hall_taps", 5.0)
+    wired = {"bench.signal_switch.lines": {"detector": "Dev1/port0/line4"}}
+    with open_bench(settings=wired) as bench, pytest.raises(LimitError, match="setting it to 'hall_taps' is refused"):
+        bench.need("signal_switch").select("hall_taps")
 
 
 def test_role_that_a_bench_does_not_have_is_named_with_the_remedy() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import cmath
 import math
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 
@@ -13,7 +14,9 @@ from analysis.macrospin import Macrospin
 from analysis.sample import Sample
 from analysis.stack import FloatArray, Side
 from instruments.clock import VirtualClock
+from instruments.roles import CurrentPath, Signal
 from instruments.simulation.axis import Axis
+from instruments.simulation.contacts import Contacts
 from instruments.simulation.daq_card import normal_deviates
 from instruments.simulation.kerr_signals import HEAT, KerrSignals, Surroundings
 from instruments.simulation.magnet_supply import LaggingMagnet
@@ -81,9 +84,11 @@ class Twin:
             "attenuator": Axis(),
         }
         self._lines = {"relay_sample": False, "relay_coil": False, "quarter_wave_in": False, "shutter_closed": False}
+        self._lines |= {f"signal_{signal}": signal == "detector" for signal in get_args(Signal)}
         self._macrospin = Macrospin(table.anisotropy_field, table.easy_axis)
         self._magnet = LaggingMagnet(table.magnet_lag)
         self._perpendicular_magnet = LaggingMagnet(table.magnet_lag)
+        self._contacts = Contacts(table, sample)
         self._kerr = KerrSignals(table, sample, side)
         self._marked = clock.now()
         clock.subscribe(lambda start, stop: self._follow(stop))
@@ -118,7 +123,7 @@ class Twin:
         self._magnet.drive(ampere * self.table.magnet_field_per_ampere, self.clock.now())
 
     def digital_output(self, name: str, high: bool) -> None:
-        """Switch a relay or a flip mount."""
+        """Switch a relay, a flip mount, the shutter, or a contact before the lock-in's input."""
         if name not in self._lines:
             raise KeyError(name)
         self._lines[name] = high
@@ -157,7 +162,7 @@ class Twin:
 
     def lock_in_noise_density(self) -> float:
         """Noise of each quadrature at the lock-in's input (V rms per sqrt(Hz)): shot, Johnson, amplifier and 1/f."""
-        table, total = self.table, self.sum_voltage(self.clock.now())
+        table, total = self.table, self.sum_voltage(self.clock.now()) * self._lines["signal_detector"]
         milliwatts = total / table.responsivity * 1e3
         shot = 2 * table.gain * total * table.shot_noise / math.sqrt(milliwatts) if milliwatts > 0 else 0.0
         white = math.hypot(shot, table.input_noise, table.johnson_noise)
@@ -211,6 +216,22 @@ class Twin:
         return Current(drive.amplitude * gain, drive.frequency, phase, drive.start)
 
     def _signals(self, time: float) -> list[tuple[Current, dict[int, complex]]]:
+        """Voltages (V rms, complex) at the lock-in's input at `time`, by current and harmonic."""
+        if self._lines["signal_detector"]:
+            return self._optical_signals(time)
+        connected = next((signal for signal in get_args(Signal) if self._lines[f"signal_{signal}"]), None)
+        if connected is None:
+            return []
+        currents: dict[CurrentPath, Current | None] = {"sample": self.sample_current(), "coil": self.coil_current()}
+        field = self.perpendicular_field(time)
+        found = []
+        for path, current in currents.items():
+            if current is not None:
+                volts = self._contacts.voltage(connected, path, current.amplitude, field) / math.sqrt(2)
+                found.append((current, {1: cmath.rect(volts, current.phase)}))
+        return found
+
+    def _optical_signals(self, time: float) -> list[tuple[Current, dict[int, complex]]]:
         """Voltages (V rms, complex) of the difference output at `time`, by current and harmonic."""
         at = self._surroundings(time)
         response = self._detection(time)[1]
@@ -232,9 +253,9 @@ class Twin:
         return found
 
     def _difference(self, times: FloatArray) -> FloatArray:
-        """Difference output (V): imbalance, every harmonic of every current, mains and noise."""
+        """Input of the lock-in (V): imbalance, every harmonic of every current, mains and noise."""
         middle = float(times[len(times) // 2])
-        volts = self._sum_voltages(times) * self._detection(middle)[0]
+        volts = self._sum_voltages(times) * self._detection(middle)[0] * self._lines["signal_detector"]
         for current, voltages in self._signals(middle):
             turns = 2 * math.pi * current.frequency * (times - current.start)
             for harmonic, voltage in voltages.items():

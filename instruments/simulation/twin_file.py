@@ -32,6 +32,10 @@ class TwinTable(Table):
     # --- heating: Kerr angle (rad) at 2f per square of the current through the sample, and excess at 1f per square
     heating_second_harmonic: Complex = 0j  # rad/A^2
     heating_first_harmonic: Annotated[float, Unit.number("1/A^2")] = 0.0
+    # --- contacts of the sample
+    resistance_heating: Annotated[float, Unit.number("1/A^2")] = 0.0  # relative rise at 1f per square of the current
+    anomalous_hall_resistivity: Annotated[float, Unit.number("ohm m")] = 2e-9  # at m_z = 1
+    ordinary_hall_coefficient: Annotated[float, Unit.number("ohm m/T")] = 1e-10
     # --- substrate: Verdet constant (light from below passes twice), reflectance beside the film
     verdet_constant: Annotated[float, Unit.number("rad/(T m)")] = 0.0
     substrate_thickness: Annotated[float, Unit.number("m"), Field(ge=0)] = 0.5e-3
