@@ -114,9 +114,10 @@ class GeometryTable(Table):
 
 
 class CoilTable(Table):
-    """Loop round the sample that makes the out-of-plane calibration field."""
+    """Loop round the sample that makes the out-of-plane calibration field; optional: a coil for a field along y."""
 
     field_per_ampere: Annotated[Uncertain, Unit.uncertain("T/A")]
+    transverse_field_per_ampere: Annotated[Uncertain, Unit.uncertain("T/A")] | None = None
 
 
 class SampleLimits(Table):

@@ -166,8 +166,7 @@ class Bench:
             "lock_in", "stage", "polarization_plate", "analyser_plate", "quarter_wave", "sum_detector", "field_angle",
             "shutter", "attenuator",
         )  # fmt: skip
-        opened = (getattr(self, role, None) for role in roles)
-        return tuple(item for item in opened if item is not None)
+        return tuple(item for role in roles if (item := getattr(self, role, None)) is not None)
 
     @overload
     def need(self, role: Literal["field_angle"]) -> Rotator: ...
@@ -213,11 +212,11 @@ class Bench:
 
     def check_field(self, field: float) -> None:
         """Raise `LimitError` where `field` (T) in the plane exceeds what magnet or sample bear."""
-        _check_field(self.magnet, field)
+        self.magnet.check_field(field)
 
     def check_perpendicular_field(self, field: float) -> None:
         """Raise as `check_field` for `field` (T) along the normal; `InputError` where the bench cannot make one."""
-        _check_field(self.need("perpendicular_magnet"), field)
+        self.need("perpendicular_magnet").check_field(field)
 
     def check_laser_power(self) -> float:
         """Power on the sample (W), from the light it reflects on the detector by the model's reflectance.
@@ -241,7 +240,7 @@ class Bench:
         return power
 
     def source(self, path: CurrentPath) -> CurrentSource:
-        """Source that drives `path` ("sample" or "coil")."""
+        """Source that drives `path`: both coils have the calibration source."""
         return self.sample_source if path == "sample" else self.calibration_source
 
     def describe(self) -> dict[str, dict[str, Any]]:
@@ -303,14 +302,6 @@ class Bench:
             if error is None:
                 raise
             error.add_note(str(unsafe))
-
-
-def _check_field(magnet: Magnet, field: float) -> None:
-    if not abs(field) <= magnet.largest_field:  # also true of NaN
-        raise LimitError(
-            f"{magnet.role}: field must lie within {magnet.largest_field:g} T either way; setting it to {field:g} T is "
-            "refused. Lower the field in the recipe."
-        )
 
 
 def open_bench(

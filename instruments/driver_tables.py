@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from analysis.configuration import Table, Unit
-from instruments.roles import Signal
+from instruments.roles import CurrentPath, Signal
 
 Seconds = Annotated[float, Unit.number("s"), Field(gt=0)]
 Ampere = Annotated[float, Unit.number("A"), Field(gt=0)]
@@ -122,11 +122,19 @@ CalibrationSourceTable = Annotated[AmplifiedSineTable | AnalogSineTable, Field(d
 
 
 class RelayTable(Table):
-    """Digital lines of the two contacts."""
+    """Digital line of each contact."""
 
     driver: Literal["DigitalLines"]
     sample: str
     coil: str
+    transverse_coil: str | None = None
+
+    def lines(self) -> dict[CurrentPath, str]:
+        """Line of each contact that there is."""
+        known: dict[CurrentPath, str | None] = {
+            "sample": self.sample, "coil": self.coil, "transverse_coil": self.transverse_coil,
+        }  # fmt: skip
+        return {path: line for path, line in known.items() if line is not None}
 
 
 # ----------------------------------------------------------- what the lock-in reads

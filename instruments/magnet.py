@@ -96,13 +96,17 @@ class _ClosedLoopMagnet(ABC):
     def _present_level(self) -> float:
         """Level at which the supply stands, as far as it can be told."""
 
-    def set_field(self, field: float) -> None:
-        """Ramp to `field` (T), then correct until the probe agrees within the tolerance."""
+    def check_field(self, field: float) -> None:
+        """Raise `LimitError` where `field` (T) is beyond the limit; sends nothing."""
         if not (math.isfinite(field) and abs(field) <= self.largest_field):
             raise LimitError(
                 f"{self.role}: field must lie within {self.largest_field:g} T either way; setting it to {field:g} T is "
                 "refused. Lower the field, or raise the limit in the bench file if the magnet bears it."
             )
+
+    def set_field(self, field: float) -> None:
+        """Ramp to `field` (T), then correct until the probe agrees within the tolerance."""
+        self.check_field(field)
         self._ramp(field / self._tesla_per_unit)
         for _ in range(self._corrections):
             self._clock.wait(7 * self._limits.lag)

@@ -126,10 +126,10 @@ def _analog_sine(connections: Connections, table: AnalogSineTable, role: str) ->
 
 
 def open_relay(connections: Connections, sources: tuple[CurrentSource, ...]) -> Relay:
-    """Open the relay's lines, and both contacts; `sources` are asked for their amplitude before it switches."""
-    table = connections.file.relay
-    contacts = connections.digital_output([table.sample, table.coil], "relay")
-    return InterlockedRelay(contacts, sources, connections.clock)
+    """Open the relay's lines, and every contact; `sources` are asked for their amplitude before it switches."""
+    lines = connections.file.relay.lines()
+    contacts = connections.digital_output(list(lines.values()), "relay")
+    return InterlockedRelay(contacts, tuple(lines), sources, connections.clock)
 
 
 def open_magnet(connections: Connections, sample: Sample) -> Magnet:

@@ -132,6 +132,10 @@ class Magnet(Instrument, Protocol):
 
     largest_field: float
 
+    def check_field(self, field: float) -> None:
+        """Raise LimitError where `field` (T) is beyond its limit; sends nothing."""
+        ...
+
     def set_field(self, field: float) -> None:
         """Ramp to `field` (T) within the slew limit and tolerance."""
         ...
@@ -236,14 +240,15 @@ class SignalSwitch(Instrument, Protocol):
         ...
 
 
-CurrentPath = Literal["sample", "coil", "open"]
+CurrentPath = Literal["sample", "coil", "transverse_coil", "open"]
+"""Through the sample, the coil of the out-of-plane calibration field, that of an in-plane field along y, or none."""
 
 
 class Relay(Instrument, Protocol):
-    """Relay that connects a source to the sample, or to the coil, never to both."""
+    """Relay that connects a source to the sample or to one of the coils, never to two of them."""
 
     def select(self, path: CurrentPath) -> None:
-        """Open every contact, then close that of `path`."""
+        """Open every contact, then close that of `path`; InputError where the bench has none."""
         ...
 
     def selected(self) -> CurrentPath:

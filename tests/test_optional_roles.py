@@ -174,6 +174,33 @@ def test_person_plugs_the_cable_and_an_unwired_signal_is_refused() -> None:
         bench.need("signal_switch").select("hall_taps")
 
 
+def test_transverse_coil_swings_the_magnetisation_like_any_field_along_y(open_simulated: Callable[..., Bench]) -> None:
+    only_quadratic = {
+        "twin__quadratic_kerr": "1e-3", "twin__torque_bottom": 0, "twin__oersted_gradient": 0, "twin__easy_axis": 0,
+        "twin__transverse_field": "0.5 mT/A", "twin__sample_phase": 0, "twin__coil_phase": 0,
+        "twin__polarization_misalignment": 0,
+    }  # fmt: skip
+    bench = open_simulated(sample__coil__transverse_field_per_ampere="0.5 mT/A", **only_quadratic, **QUIET)
+    world, voltages = twin(bench), []
+    bench.analyser_plate.move_to(math.radians(22.5))
+    paths: tuple[CurrentPath, ...] = ("transverse_coil", "sample")
+    for field in (0.05, -0.05):
+        bench.magnet.set_field(field)
+        for path in paths:
+            drive(bench, path, 0.04)
+            voltages.append(world.lock_in_signal(1, F) / world.sum_voltage(0.0))
+            bench.source(path).set_amplitude(0.0)
+    swing = 0.04 * 0.5e-3 / (0.05 + world.table.anisotropy_field)
+    expected = 2 * 1e-3 * swing * world.table.gain * math.sqrt(2)
+    assert_allclose(voltages, [expected, expected, -expected, -expected], rtol=5e-3)
+
+
+def test_relay_without_a_transverse_contact_refuses_that_path() -> None:
+    message = "relay: path must be one of sample, coil; received 'transverse_coil'"
+    with open_bench(settings={"bench.relay.transverse_coil": None}) as bench, pytest.raises(InputError, match=message):
+        bench.relay.select("transverse_coil")
+
+
 def test_role_that_a_bench_does_not_have_is_named_with_the_remedy() -> None:
     with open_bench(settings=BARE) as bench:
         for key in BARE:

@@ -83,7 +83,8 @@ class Twin:
             "field_angle": Axis(),
             "attenuator": Axis(),
         }
-        self._lines = {"relay_sample": False, "relay_coil": False, "quarter_wave_in": False, "shutter_closed": False}
+        names = ("relay_sample", "relay_coil", "relay_transverse_coil", "quarter_wave_in", "shutter_closed")
+        self._lines = dict.fromkeys(names, False)
         self._lines |= {f"signal_{signal}": signal == "detector" for signal in get_args(Signal)}
         self._macrospin = Macrospin(table.anisotropy_field, table.easy_axis)
         self._magnet = LaggingMagnet(table.magnet_lag)
@@ -146,7 +147,7 @@ class Twin:
         if name == "reference":
             return self._reference_voltage(times)
         if name in ("sample_shunt", "coil_shunt"):
-            current = self.sample_current() if name == "sample_shunt" else self.coil_current()
+            current = self.sample_current() if name == "sample_shunt" else self._calibration_current()
             if current is None:
                 return np.zeros_like(times)
             return current.amplitude * float(getattr(self.table, name)) * np.sin(_turns(current, times))
@@ -166,8 +167,8 @@ class Twin:
         milliwatts = total / table.responsivity * 1e3
         shot = 2 * table.gain * total * table.shot_noise / math.sqrt(milliwatts) if milliwatts > 0 else 0.0
         white = math.hypot(shot, table.input_noise, table.johnson_noise)
-        frequencies = [current.frequency for current in (self.sample_current(), self.coil_current()) if current]
-        return white * math.sqrt(1 + table.flicker_corner / frequencies[0]) if frequencies else white
+        current = next(iter(self._currents().values()), None)
+        return white if current is None else white * math.sqrt(1 + table.flicker_corner / current.frequency)
 
     def supply_current(self) -> float:
         """Current (A) through the coil of the magnet now."""
@@ -210,6 +211,23 @@ class Twin:
         drive = self.waveforms.get("coil_amplifier", self.coil_drive)
         return self._current(drive, self.table.amplifier_gain, "relay_coil", self.table.coil_phase)
 
+    def _calibration_current(self) -> Current | None:
+        return self.coil_current() or self.transverse_coil_current()
+
+    def transverse_coil_current(self) -> Current | None:
+        """Current through the coil of the in-plane field along y, None while none flows."""
+        drive = self.waveforms.get("coil_amplifier", self.coil_drive)
+        return self._current(drive, self.table.amplifier_gain, "relay_transverse_coil", self.table.coil_phase)
+
+    def _currents(self) -> dict[CurrentPath, Current]:
+        """Every current that flows, by its path."""
+        currents: dict[CurrentPath, Current | None] = {
+            "sample": self.sample_current(),
+            "coil": self.coil_current(),
+            "transverse_coil": self.transverse_coil_current(),
+        }
+        return {path: current for path, current in currents.items() if current is not None}
+
     def _current(self, drive: Drive, gain: float, contact: str, phase: float) -> Current | None:
         if not (self._lines[contact] and drive.running and drive.amplitude):
             return None
@@ -222,13 +240,11 @@ class Twin:
         connected = next((signal for signal in get_args(Signal) if self._lines[f"signal_{signal}"]), None)
         if connected is None:
             return []
-        currents: dict[CurrentPath, Current | None] = {"sample": self.sample_current(), "coil": self.coil_current()}
         field = self.perpendicular_field(time)
         found = []
-        for path, current in currents.items():
-            if current is not None:
-                volts = self._contacts.voltage(connected, path, current.amplitude, field) / math.sqrt(2)
-                found.append((current, {1: cmath.rect(volts, current.phase)}))
+        for path, current in self._currents().items():
+            volts = self._contacts.voltage(connected, path, current.amplitude, field) / math.sqrt(2)
+            found.append((current, {1: cmath.rect(volts, current.phase)}))
         return found
 
     def _optical_signals(self, time: float) -> list[tuple[Current, dict[int, complex]]]:
@@ -238,19 +254,24 @@ class Twin:
         film = self._kerr.reflectance(at.x, at.y)[1]
         scale = self.table.gain * self.sum_voltage(time) * film / math.sqrt(2)
         found = []
-        current = self.sample_current()
-        if current is not None:
-            angles = self._kerr.of_sample_current(current.amplitude, at)
+        for path, current in self._currents().items():
             turn = cmath.exp(1j * current.phase)
-            first = scale * (response * angles[1]).real * turn + self.table.pick_up
-            found.append((current, {1: first, 2: scale * (response * angles[2]).real * HEAT * turn**2}))
-        current = self.coil_current()
-        if current is not None:
-            induction = current.amplitude * self.sample.coil.field_per_ampere.value
-            angle = self._kerr.of_calibration_field(induction, at)
-            turn = cmath.exp(1j * current.phase)
-            found.append((current, {1: scale * (response * angle).real * turn + self.table.pick_up}))
+            angles = self._angles(path, current.amplitude, at)
+            voltages = {1: scale * (response * angles[1]).real * turn + self.table.pick_up}
+            if 2 in angles:
+                voltages[2] = scale * (response * angles[2]).real * HEAT * turn**2
+            found.append((current, voltages))
         return found
+
+    def _angles(self, path: CurrentPath, current: float, at: Surroundings) -> dict[int, complex]:
+        """Complex Kerr angles (rad, peak) of a current (A peak) on `path`, by harmonic."""
+        if path == "sample":
+            return self._kerr.of_sample_current(current, at)
+        coil = self.sample.coil
+        if path == "coil":
+            return {1: self._kerr.of_calibration_field(current * coil.field_per_ampere.value, at)}
+        transverse = coil.transverse_field_per_ampere
+        return {1: self._kerr.of_transverse_field(current * transverse.value, at) if transverse else 0j}
 
     def _difference(self, times: FloatArray) -> FloatArray:
         """Input of the lock-in (V): imbalance, every harmonic of every current, mains and noise."""
