@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from analysis.configuration import Table
+from analysis.configuration import Table, Unit
 from instruments.driver_tables import (
     AmplifiedSineTable,
     CalibrationSourceTable,
@@ -32,6 +32,27 @@ class LaserTable(Table):
     """The light."""
 
     wavelength: Annotated[Metre, Field(gt=0)] = 780e-9
+
+
+class NoiseTable(Table):
+    """What a planner may assume of the bench: nominal figures that a laboratory writes in, never read from the twin.
+
+    Attributes
+    ----------
+    shot_noise
+        Of the Kerr angle (rad rms per sqrt(Hz)) at 1 mW on the detector; it goes with the inverse root of the power.
+    input_noise
+        At the lock-in's input (V rms per sqrt(Hz)), without light.
+    flicker_corner
+        Frequency (Hz) at which 1/f noise equals the white one; 0 for none.
+    laser_power
+        Usual power on the sample (W).
+    """
+
+    shot_noise: Annotated[float, Unit.number("rad/Hz^0.5"), Field(ge=0)] = 12e-9
+    input_noise: Annotated[float, Unit.number("V/Hz^0.5"), Field(ge=0)] = 6e-9
+    flicker_corner: Annotated[float, Unit.number("Hz"), Field(ge=0)] = 0.0
+    laser_power: Annotated[float, Unit.number("W"), Field(gt=0)] = 2e-3
 
 
 class InterlockTable(Table):
@@ -65,6 +86,7 @@ class BenchFile(Table):
     shutter: ShutterTable | None = None
     attenuator: RotatorTable | None = None  # half-wave plate before a polariser
     sum_detector: SumDetectorTable
+    noise: NoiseTable = NoiseTable()
     interlock: InterlockTable = InterlockTable()
     simulation: SimulationTable | None = None
 

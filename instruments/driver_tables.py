@@ -308,9 +308,10 @@ ShutterTable = Annotated[LineShutterTable | ManualShutterTable, Field(discrimina
 
 
 class SumDetectorTable(Table):
-    """Sum output of the balanced detector."""
+    """Sum output of the balanced detector; `offset` is what it reads in the dark."""
 
     driver: Literal["AnalogInput"]
     input: AnalogInputTable
     gain: Annotated[float, Field(gt=0)] = 1.0
     responsivity: Annotated[float, Unit.number("V/W"), Field(gt=0)]
+    offset: Volt = 0.0

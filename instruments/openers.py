@@ -239,6 +239,7 @@ def open_sum_detector(connections: Connections) -> SumDetector:
         connections.analog_input(table.input, "detector sum"),
         gain=table.gain,
         responsivity=table.responsivity,
+        offset=table.offset,
         light_side=connections.file.light_side,
     )
 

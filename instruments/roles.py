@@ -55,8 +55,8 @@ class Instrument(Protocol):
 class LockInReading(NamedTuple):
     """One reading: in-phase and quadrature voltage (V rms) and status flags (0 is good).
 
-    `second` is the complex second harmonic (V rms) and `sum` the sum signal (V) of the same record, None where the
-    instrument does not read them at the same time.
+    `second` is the complex second harmonic (V rms) and `sum` the sum signal (V, with its dark offset) of the same
+    record, None where the instrument does not read them at the same time.
     """
 
     x: float
@@ -216,7 +216,7 @@ class SumDetector(Instrument, Protocol):
     responsivity: float
 
     def read(self) -> float:
-        """Sum voltage (V)."""
+        """Sum voltage (V), without what it is in the dark."""
         ...
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
@@ -199,6 +200,36 @@ def test_relay_without_a_transverse_contact_refuses_that_path() -> None:
     message = "relay: path must be one of sample, coil; received 'transverse_coil'"
     with open_bench(settings={"bench.relay.transverse_coil": None}) as bench, pytest.raises(InputError, match=message):
         bench.relay.select("transverse_coil")
+
+
+def test_dark_offset_of_the_sum_is_subtracted(open_simulated: Callable[..., Bench]) -> None:
+    offset = open_simulated(twin__sum_offset="50 mV", bench__sum_detector__offset="50 mV", **QUIET)
+    plain = open_simulated(**QUIET)
+    for bench in (offset, plain):
+        bench.clock.mark(0, 0, 0)
+    assert_allclose(offset.sum_detector.read(), plain.sum_detector.read(), atol=5e-4)
+    offset.need("shutter").close()
+    assert_allclose(offset.sum_detector.read(), 0, atol=5e-4)
+    assert offset.describe()["sum_detector"]["settings"]["offset"] == [0.05, "V"]
+
+
+def test_figures_for_planning_have_defaults_and_units(open_simulated: Callable[..., Bench]) -> None:
+    noise = open_simulated(bench__noise={"input_noise": "10 nV/Hz^0.5"}).file.noise
+    assert (noise.shot_noise, noise.input_noise, noise.flicker_corner, noise.laser_power) == (12e-9, 1e-8, 0.0, 2e-3)
+
+
+def test_scan_in_x_and_y_sees_the_edges_of_the_square(open_simulated: Callable[..., Bench]) -> None:
+    bench = open_simulated(twin__substrate_reflectance=0, twin__spot_offset="2 um", **QUIET)
+    places, edges = (-40, -25, -10, 0, 10, 25, 40), [0, 0.5, 1, 1, 1, 0.5, 0]
+    along = [scanned(bench, x * 1e-6, -2e-6) for x in places]
+    across = [scanned(bench, 0.0, y * 1e-6 - 2e-6) for y in places]
+    assert_allclose(np.array(along) / along[3], edges, atol=2e-3)
+    assert_allclose(np.array(across) / across[3], edges, atol=2e-3)
+
+
+def scanned(bench: Bench, x: float, y: float) -> float:
+    bench.stage.move_to(x, y)
+    return bench.sum_detector.read()
 
 
 def test_role_that_a_bench_does_not_have_is_named_with_the_remedy() -> None:

@@ -141,7 +141,8 @@ class Twin:
             field = self._perpendicular_magnet.fields(times) + self.table.perpendicular_hall_offset
             return field * self.table.perpendicular_hall_gain + self.table.hall_noise * self._noise(5, times)
         if name == "sum":
-            return self._sum_voltages(times) + self.table.sum_noise * self._noise(2, times)
+            volts = self._sum_voltages(times) + self.table.sum_offset
+            return volts + self.table.sum_noise * self._noise(2, times)
         if name == "difference":
             return self._difference(times)
         if name == "reference":

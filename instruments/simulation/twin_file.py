@@ -56,6 +56,7 @@ class TwinTable(Table):
     flicker_corner: Annotated[float, Unit.number("Hz"), Field(ge=0)] = 0.0  # where 1/f noise equals the white one
     detector_bandwidth: Annotated[float, Unit.number("Hz"), Field(gt=0)] = 500e3
     mains: Annotated[float, Unit.number("V"), Field(ge=0)] = 0.0  # 50 Hz on the difference, peak
+    sum_offset: Annotated[float, Unit.number("V")] = 0.0  # of the sum output in the dark
     sum_noise: Annotated[float, Unit.number("V"), Field(ge=0)] = 2e-4
     pick_up: Annotated[float, Unit.number("V")] = 0.0  # rms, in phase with the reference, with light or without
     # --- reference and phase of each current path against it
