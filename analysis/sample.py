@@ -90,9 +90,10 @@ class FilmTable(Table):
 
 
 class GeometryTable(Table):
-    """Patterned square: the current runs along x, `width` is across it."""
+    """Patterned square: the current runs along x, `width` is across it, `length` between the voltage taps along it."""
 
     width: Annotated[Uncertain, Unit.uncertain("m")]
+    length: Annotated[Uncertain, Unit.uncertain("m")] | None = None  # None: as the width
 
     @model_validator(mode="after")
     def _in_range(self) -> GeometryTable:
@@ -100,13 +101,23 @@ class GeometryTable(Table):
             raise ValueError("must be above 0. Check the number and its unit.")
         if self.width.value > 0.1:
             raise ValueError(f"must have a width of at most 0.1 m; received {self.width.value:g} m. Write its unit.")
+        if not 0 < self.tap_distance.value <= 0.1:
+            raise ValueError(
+                f"must have a length above 0 and up to 0.1 m; received {self.tap_distance.value:g} m. Write its unit."
+            )
         return self
+
+    @property
+    def tap_distance(self) -> Uncertain:
+        """Distance of the voltage taps along the current (m)."""
+        return self.width if self.length is None else self.length
 
 
 class CoilTable(Table):
-    """Loop round the sample that makes the out-of-plane calibration field."""
+    """Loop round the sample that makes the out-of-plane calibration field; optional: a coil for a field along y."""
 
     field_per_ampere: Annotated[Uncertain, Unit.uncertain("T/A")]
+    transverse_field_per_ampere: Annotated[Uncertain, Unit.uncertain("T/A")] | None = None
 
 
 class SampleLimits(Table):
@@ -114,6 +125,7 @@ class SampleLimits(Table):
 
     current_density: Annotated[float, Unit.number("A/m^2"), Field(gt=0)]
     field: Annotated[float, Unit.number("T"), Field(gt=0)]
+    perpendicular_field: Annotated[float, Unit.number("T"), Field(gt=0)] | None = None  # None: what the magnet makes
     laser_power: Annotated[float, Unit.number("W"), Field(gt=0)]
 
 

@@ -34,6 +34,7 @@ from instruments.roles import (
     Rotator,
     SafeStateReport,
     Shutter,
+    SignalSwitch,
     Stage,
     SumDetector,
 )
@@ -43,7 +44,9 @@ if TYPE_CHECKING:
 
 DEFAULT_BENCH = "simulated"
 DEFAULT_SAMPLE = "py32-fused-silica"
-_BY_HAND = dict.fromkeys(("field_angle", "shutter", "attenuator"), ' (driver = "Manual" asks a person)')
+_BY_HAND = dict.fromkeys(
+    ("field_angle", "signal_switch", "shutter", "attenuator"), ' (driver = "Manual" asks a person)'
+)
 
 
 class Bench:
@@ -54,9 +57,10 @@ class Bench:
     lock_in, sample_source, calibration_source, relay, magnet, stage, polarization_plate, analyser_plate, quarter_wave,
     sum_detector
         The roles.
-    field_angle, shutter, attenuator
-        Optional, None where the bench file has no such table: what turns the field against the sample, blocks the
-        light, weakens it. `need` gives such a role, or says that it is missing.
+    field_angle, perpendicular_magnet, signal_switch, shutter, attenuator
+        Optional, None where the bench file has no such table: what turns the field against the sample, makes
+        one along its normal, connects the lock-in, blocks the light, weakens it. `need` gives such a role, or says
+        that it is missing.
     clock
         Time of the bench: virtual where it is simulated.
     sample
@@ -84,6 +88,8 @@ class Bench:
     quarter_wave: QuarterWavePlate
     sum_detector: SumDetector
     field_angle: Rotator | None = None
+    perpendicular_magnet: Magnet | None = None
+    signal_switch: SignalSwitch | None = None
     shutter: Shutter | None = None
     attenuator: Attenuator | None = None
 
@@ -141,6 +147,8 @@ class Bench:
         self.calibration_source = openers.open_calibration_source(connections)
         self.relay = openers.open_relay(connections, (self.sample_source, self.calibration_source))
         self.magnet = openers.open_magnet(connections, self.sample)
+        self.signal_switch = openers.open_signal_switch(connections)
+        self.perpendicular_magnet = openers.open_perpendicular_magnet(connections, self.sample)
         self.stage = openers.open_stage(connections)
         self.polarization_plate = openers.open_polarization_plate(connections)
         self.analyser_plate = openers.open_analyser_plate(connections)
@@ -154,14 +162,18 @@ class Bench:
     def instruments(self) -> tuple[Instrument, ...]:
         """Every instrument, in the order in which they are made safe: currents first, then contacts, then the field."""
         roles = (
-            "sample_source", "calibration_source", "relay", "magnet", "lock_in", "stage", "polarization_plate",
-            "analyser_plate", "quarter_wave", "sum_detector", "field_angle", "shutter", "attenuator",
+            "sample_source", "calibration_source", "relay", "magnet", "perpendicular_magnet", "signal_switch",
+            "lock_in", "stage", "polarization_plate", "analyser_plate", "quarter_wave", "sum_detector", "field_angle",
+            "shutter", "attenuator",
         )  # fmt: skip
-        opened = (getattr(self, role, None) for role in roles)
-        return tuple(item for item in opened if item is not None)
+        return tuple(item for role in roles if (item := getattr(self, role, None)) is not None)
 
     @overload
     def need(self, role: Literal["field_angle"]) -> Rotator: ...
+    @overload
+    def need(self, role: Literal["perpendicular_magnet"]) -> Magnet: ...
+    @overload
+    def need(self, role: Literal["signal_switch"]) -> SignalSwitch: ...
     @overload
     def need(self, role: Literal["shutter"]) -> Shutter: ...
     @overload
@@ -199,12 +211,12 @@ class Bench:
             )
 
     def check_field(self, field: float) -> None:
-        """Raise `LimitError` where `field` (T) exceeds what magnet or sample bear."""
-        if abs(field) > self.magnet.largest_field:
-            raise LimitError(
-                f"magnet: field must lie within {self.magnet.largest_field:g} T either way; setting it to {field:g} T "
-                "is refused. Lower the field in the recipe."
-            )
+        """Raise `LimitError` where `field` (T) in the plane exceeds what magnet or sample bear."""
+        self.magnet.check_field(field)
+
+    def check_perpendicular_field(self, field: float) -> None:
+        """Raise as `check_field` for `field` (T) along the normal; `InputError` where the bench cannot make one."""
+        self.need("perpendicular_magnet").check_field(field)
 
     def check_laser_power(self) -> float:
         """Power on the sample (W), from the light it reflects on the detector by the model's reflectance.
@@ -228,7 +240,7 @@ class Bench:
         return power
 
     def source(self, path: CurrentPath) -> CurrentSource:
-        """Source that drives `path` ("sample" or "coil")."""
+        """Source that drives `path`: both coils have the calibration source."""
         return self.sample_source if path == "sample" else self.calibration_source
 
     def describe(self) -> dict[str, dict[str, Any]]:

@@ -19,6 +19,7 @@ from instruments.driver_tables import (
     SampleSourceTable,
     Seconds,
     ShutterTable,
+    SignalSwitchTable,
     SR830Table,
     SR860Table,
     StageTable,
@@ -34,12 +35,24 @@ class LaserTable(Table):
 
 
 class NoiseTable(Table):
-    """Figures from which a measurement is planned: what this bench is known to reach, not a setting of anything."""
+    """What a planner may assume of the bench: nominal figures that a laboratory writes in, never read from the twin.
 
-    shot_noise: Annotated[float, Unit.number("rad/Hz^0.5"), Field(gt=0)] = 12e-9  # rms, at 1 mW on the detector
-    input_noise: Annotated[float, Unit.number("V/Hz^0.5"), Field(ge=0)] = 6e-9  # rms, at the lock-in's input
-    flicker_corner: Annotated[float, Unit.number("Hz"), Field(ge=0)] = 0.0  # where 1/f noise equals the white one
-    laser_power: Annotated[float, Unit.number("W"), Field(gt=0)] = 2e-3  # on the sample
+    Attributes
+    ----------
+    shot_noise
+        Of the Kerr angle (rad rms per sqrt(Hz)) at 1 mW on the detector; it goes with the inverse root of the power.
+    input_noise
+        At the lock-in's input (V rms per sqrt(Hz)), without light.
+    flicker_corner
+        Frequency (Hz) at which 1/f noise equals the white one; 0 for none.
+    laser_power
+        Usual power on the sample (W).
+    """
+
+    shot_noise: Annotated[float, Unit.number("rad/Hz^0.5"), Field(ge=0)] = 12e-9
+    input_noise: Annotated[float, Unit.number("V/Hz^0.5"), Field(ge=0)] = 6e-9
+    flicker_corner: Annotated[float, Unit.number("Hz"), Field(ge=0)] = 0.0
+    laser_power: Annotated[float, Unit.number("W"), Field(gt=0)] = 2e-3
 
 
 class InterlockTable(Table):
@@ -69,9 +82,12 @@ class BenchFile(Table):
     analyser_plate: RotatorTable
     quarter_wave: QuarterWaveTable
     field_angle: RotatorTable | None = None
+    signal_switch: SignalSwitchTable | None = None  # before the lock-in's input
+    perpendicular_magnet: MagnetTable | None = None  # along the film's normal
     shutter: ShutterTable | None = None
     attenuator: RotatorTable | None = None  # half-wave plate before a polariser
     sum_detector: SumDetectorTable
+    noise: NoiseTable = NoiseTable()
     interlock: InterlockTable = InterlockTable()
     simulation: SimulationTable | None = None
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from analysis.configuration import Table, Unit
+from instruments.roles import CurrentPath, Signal
 
 Seconds = Annotated[float, Unit.number("s"), Field(gt=0)]
 Ampere = Annotated[float, Unit.number("A"), Field(gt=0)]
@@ -121,12 +122,60 @@ CalibrationSourceTable = Annotated[AmplifiedSineTable | AnalogSineTable, Field(d
 
 
 class RelayTable(Table):
-    """Digital lines of the two contacts."""
+    """Digital line of each contact."""
 
     driver: Literal["DigitalLines"]
     sample: str
     coil: str
+    transverse_coil: str | None = None
 
+    def lines(self) -> dict[CurrentPath, str]:
+        """Line of each contact that there is."""
+        known: dict[CurrentPath, str | None] = {
+            "sample": self.sample, "coil": self.coil, "transverse_coil": self.transverse_coil,
+        }  # fmt: skip
+        return {path: line for path, line in known.items() if line is not None}
+
+
+# ----------------------------------------------------------- what the lock-in reads
+
+
+class SignalLinesTable(Table):
+    """Digital line of the contact of each signal; a signal without a line cannot be selected."""
+
+    detector: str
+    sample_shunt: str | None = None
+    coil_shunt: str | None = None
+    voltage_taps: str | None = None
+    hall_taps: str | None = None
+
+
+class _ShuntsTable(Table):
+    """Resistances of the series shunts, where there are any."""
+
+    sample_shunt: Annotated[float, Unit.number("ohm"), Field(gt=0)] | None = None
+    coil_shunt: Annotated[float, Unit.number("ohm"), Field(gt=0)] | None = None
+
+    def shunts(self) -> dict[Signal, float]:
+        """Resistance (ohm) of each shunt."""
+        known: dict[Signal, float | None] = {"sample_shunt": self.sample_shunt, "coil_shunt": self.coil_shunt}
+        return {signal: resistance for signal, resistance in known.items() if resistance is not None}
+
+
+class LineSignalSwitchTable(_ShuntsTable):
+    """Contacts on digital lines before the lock-in's input."""
+
+    driver: Literal["DigitalLines"]
+    lines: SignalLinesTable
+
+
+class ManualSignalSwitchTable(_ShuntsTable):
+    """A cable at the lock-in's input that a person plugs."""
+
+    driver: Literal["Manual"]
+
+
+SignalSwitchTable = Annotated[LineSignalSwitchTable | ManualSignalSwitchTable, Field(discriminator="driver")]
 
 # ----------------------------------------------------------- magnets
 
@@ -259,9 +308,10 @@ ShutterTable = Annotated[LineShutterTable | ManualShutterTable, Field(discrimina
 
 
 class SumDetectorTable(Table):
-    """Sum output of the balanced detector."""
+    """Sum output of the balanced detector; `offset` is what it reads in the dark."""
 
     driver: Literal["AnalogInput"]
     input: AnalogInputTable
     gain: Annotated[float, Field(gt=0)] = 1.0
     responsivity: Annotated[float, Unit.number("V/W"), Field(gt=0)]
+    offset: Volt = 0.0

@@ -21,7 +21,9 @@ from instruments.driver_tables import (
     AnalogMagnetTable,
     AnalogSineTable,
     ElliptecRotatorTable,
+    MagnetTable,
     ManualShutterTable,
+    ManualSignalSwitchTable,
     ManualTable,
     RotatorTable,
     SoftwareLockInTable,
@@ -43,10 +45,13 @@ from instruments.roles import (
     Relay,
     Rotator,
     Shutter,
+    Signal,
+    SignalSwitch,
     Stage,
     SumDetector,
 )
 from instruments.shutter import LineShutter
+from instruments.signal_switch import LineSignalSwitch, ManualSignalSwitch
 from instruments.software_lock_in import SoftwareLockIn
 
 
@@ -121,25 +126,35 @@ def _analog_sine(connections: Connections, table: AnalogSineTable, role: str) ->
 
 
 def open_relay(connections: Connections, sources: tuple[CurrentSource, ...]) -> Relay:
-    """Open the relay's lines, and both contacts; `sources` are asked for their amplitude before it switches."""
-    table = connections.file.relay
-    contacts = connections.digital_output([table.sample, table.coil], "relay")
-    return InterlockedRelay(contacts, sources, connections.clock)
+    """Open the relay's lines, and every contact; `sources` are asked for their amplitude before it switches."""
+    lines = connections.file.relay.lines()
+    contacts = connections.digital_output(list(lines.values()), "relay")
+    return InterlockedRelay(contacts, tuple(lines), sources, connections.clock)
 
 
 def open_magnet(connections: Connections, sample: Sample) -> Magnet:
-    """Open the magnet at the field that its probe reads; the sample's limit counts too."""
-    table = connections.file.magnet
-    limits = MagnetLimits(
-        min(table.largest_field, sample.limits.field), table.ramp_rate, table.lag, table.tolerance
-    )  # fmt: skip
+    """Open the magnet in the plane at the field that its probe reads; the sample's limit counts too."""
+    return _magnet(connections, connections.file.magnet, "magnet", sample.limits.field)
+
+
+def open_perpendicular_magnet(connections: Connections, sample: Sample) -> Magnet | None:
+    """Open the magnet along the film's normal in the same way; None where there is none."""
+    table, bearable = connections.file.perpendicular_magnet, sample.limits.perpendicular_field
+    if table is None:
+        return None
+    return _magnet(connections, table, "perpendicular_magnet", math.inf if bearable is None else bearable)
+
+
+def _magnet(connections: Connections, table: MagnetTable, role: str, bearable: float) -> Magnet:
+    limits = MagnetLimits(min(table.largest_field, bearable), table.ramp_rate, table.lag, table.tolerance)
     if isinstance(table, AnalogMagnetTable):
         return AnalogMagnet(
-            connections.analog_output(table.output, "magnet supply"),
-            HallProbe(connections.analog_input(table.hall, "Hall probe"), table.hall_gain, table.hall_offset),
+            connections.analog_output(table.output, f"{role} supply"),
+            HallProbe(connections.analog_input(table.hall, f"{role} Hall probe"), table.hall_gain, table.hall_offset),
             connections.clock,
             tesla_per_volt=table.tesla_per_volt,
             limits=limits,
+            role=role,
         )
     return KepcoMagnet(
         connections.driver(KepcoBOP3612, table.resource, question="*IDN?", answer="BOP"),
@@ -149,6 +164,7 @@ def open_magnet(connections: Connections, sample: Sample) -> Magnet:
         voltage_limit=table.voltage_limit,
         offset=table.gaussmeter_offset,
         limits=limits,
+        role=role,
     )
 
 
@@ -204,6 +220,18 @@ def open_attenuator(connections: Connections) -> Attenuator | None:
     return None if table is None else PlateAttenuator(_rotator(connections, table, "attenuator"))
 
 
+def open_signal_switch(connections: Connections) -> SignalSwitch | None:
+    """Open the switch before the lock-in's input, at the detector; None where the detector is always connected."""
+    table = connections.file.signal_switch
+    if table is None:
+        return None
+    if isinstance(table, ManualSignalSwitchTable):
+        return ManualSignalSwitch(connections.prompt, table.shunts())
+    lines: dict[Signal, str] = table.lines.model_dump(exclude_none=True)  # type: ignore[assignment]
+    contacts = connections.digital_output(list(lines.values()), "signal switch")
+    return LineSignalSwitch(contacts, tuple(lines), table.shunts(), connections.clock)
+
+
 def open_sum_detector(connections: Connections) -> SumDetector:
     """Open the sum output of the detector."""
     table = connections.file.sum_detector
@@ -211,6 +239,7 @@ def open_sum_detector(connections: Connections) -> SumDetector:
         connections.analog_input(table.input, "detector sum"),
         gain=table.gain,
         responsivity=table.responsivity,
+        offset=table.offset,
         light_side=connections.file.light_side,
     )
 

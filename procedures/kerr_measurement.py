@@ -152,6 +152,8 @@ class KerrMeasurement(Measurement):
         """Choose the path, saturate, start the current, lock the reference, choose the lock-in's range."""
         if bench.shutter is not None:
             bench.shutter.open()
+        if bench.signal_switch is not None:
+            bench.signal_switch.select("detector")
         bench.check_laser_power()
         self.release(bench)
         bench.relay.select(self.source)

@@ -94,10 +94,15 @@ class KerrSignals:
         angle = scale * m_x * torques
         oersted = oersted_field(at.y, table.oersted_gradient, self._width, current)
         angle += complex(self._field(strength)) * oersted
-        swing = table.transverse_field * current / (strength + table.anisotropy_field) * math.copysign(1, m_x)
-        angle += 2 * table.quadratic_kerr * math.cos(2 * (at.magnetization - at.polarization)) * swing
+        angle += self.of_transverse_field(table.transverse_field * current, at)
         angle *= 1 + table.heating_first_harmonic * current**2
         return {1: angle, 2: table.heating_second_harmonic * current**2}
+
+    def of_transverse_field(self, induction: float, at: Surroundings) -> complex:
+        """Complex Kerr angle (rad, peak) of an AC field (T peak) along y: it swings the magnetisation in the plane."""
+        stiffness = abs(at.field) + self._table.anisotropy_field
+        swing = induction / stiffness * math.copysign(1, math.cos(at.magnetization))
+        return 2 * self._table.quadratic_kerr * math.cos(2 * (at.magnetization - at.polarization)) * swing
 
     def of_calibration_field(self, induction: float, at: Surroundings) -> complex:
         """Complex Kerr angle (rad, peak) of an out-of-plane AC field (T peak), Faraday rotation included."""
