@@ -118,7 +118,7 @@ def analyze(paths: Iterable[str | Path], *, current_density: float | None = None
         runs.append(run)
     samples = []
     for group in measurements(runs):
-        name = str(group[0].attrs["sample"].get("name"))
+        name = group[0].attrs["sample_name"]
         try:
             entry = _analyze_sample(group, current_density)
         except AsotError as error:
@@ -194,6 +194,7 @@ def _analyze_sample(runs: list[xarray.Dataset], current_density: float | None) -
         runs,
         stack,
         coercive_field=sample.film.coercive_field,
+        width=sample.conducting_width,
         current_density=current_density,
         wavelength=wavelength,
         uncertainties=sample.uncertainties(),
