@@ -118,7 +118,7 @@ def analyze(paths: Iterable[str | Path], *, current_density: float | None = None
         runs.append(run)
     samples = []
     for group in measurements(runs):
-        name = group[0].attrs["sample_name"]
+        name = _sample_overrides(group[0]).get("name", group[0].attrs["sample"].get("name"))
         try:
             entry = _analyze_sample(group, current_density)
         except AsotError as error:

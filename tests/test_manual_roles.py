@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import pytest
-from numpy.testing import assert_allclose
 
-from acquisition import run
-from analysis import load_run
 from instruments import open_bench
 from instruments.errors import DeviceError
 from instruments.manual import ManualRotator, nobody
 from instruments.simulation.wire import SimulatedWire
-from procedures import FieldSweep
+from procedures import FieldSweep, Point
 
 MANUAL = {
     "bench.polarization_plate": {"driver": "Manual", "zero": "10 deg"},
@@ -52,17 +48,19 @@ def test_without_a_person_a_request_is_an_error_and_no_angle_is_made_up() -> Non
     assert "angle" not in plate.settings()
 
 
-def test_simulated_person_turns_what_the_twin_has_and_a_sweep_by_hand_equals_one_by_motor(tmp_path: Path) -> None:
+def test_simulated_person_turns_what_the_twin_has_and_a_point_by_hand_equals_one_by_motor() -> None:
     by_hand = {f"bench.{plate}": {"driver": "Manual"} for plate in ("polarization_plate", "quarter_wave")}
-    sweep = {"steps": 3, "channel": "ellipticity", "time_constant": "0.1 s", "polarizations": ["45 deg", "135 deg"]}
     quiet = {f"twin.{key}": 0 for key in ("laser_drift", "shot_noise", "input_noise", "sum_noise")}
+    sweep = FieldSweep.from_table({"steps": 3, "channel": "ellipticity", "time_constant": "0.1 s"}, "sweep")
+    point = Point(field=0.05, polarization=math.radians(135))
     signals = []
     for settings in (quiet, quiet | by_hand):
         with open_bench(settings=settings, prompt=pytest.fail) as bench:
-            result = run(FieldSweep.from_table(sweep, "sweep"), bench, tmp_path, name="field-sweep")
-            assert result.path is not None
-            signals.append(load_run(result.path)["kerr_signal"].to_numpy())
-    assert_allclose(signals[1], signals[0], rtol=1e-3)
+            sweep.prepare(bench)
+            sweep.set(point, bench)
+            sweep.settle(bench)
+            signals.append(sweep.measure(point, bench)["kerr_signal"])
+    assert signals[1] == pytest.approx(signals[0], rel=1e-3)
 
 
 def test_bench_is_safe_before_hands_are_asked_for() -> None:
