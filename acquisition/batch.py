@@ -107,7 +107,7 @@ def run_batch(
 
     with _BenchBySample(opener) as benches:
         expected = _expected(left, benches)
-        report.bench(benches.holding(left[0].sample), loaded.name, left, expected)
+        report.bench(benches.holding(left[0].sample), loaded, left, expected)
         if dry_run:
             _tell_plan(left, expected, out, report, events)
             return []

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from rich.table import Table
 
 from acquisition.preflight import Preflight
-from acquisition.recipe import PlannedRun, PlannedSample
+from acquisition.recipe import PlannedRun, PlannedSample, Recipe
 from acquisition.runner import RunResult
 from acquisition.states import State
 from analysis.run_analysis import SampleAnalysis
@@ -50,27 +50,29 @@ class Report:
     def __init__(self, json: bool = False) -> None:
         self._progress = _console(stderr=True)
         self._result = self._progress if json else _console(stderr=False)
-        self._durations: Mapping[int, float] = {}
-        self._start = time.monotonic()
         self._live: Progress | None = None
 
     def step(self, text: str) -> None:
         """Say what is done now."""
         self._progress.print(f"· {text}", markup=False, soft_wrap=True)
 
-    def bench(self, bench: Bench, recipe: str, runs: Sequence[PlannedRun], expected: Mapping[int, Preflight]) -> None:
+    def bench(
+        self, bench: Bench, recipe: Recipe, runs: Sequence[PlannedRun], expected: Mapping[int, Preflight]
+    ) -> None:
         """Say what is open, and what `runs` of the recipe will do to it; `expected` is by number of the run."""
         simulated = bench.file.simulation is not None
         kind = "simulated bench" if simulated else "bench"
         self.step(f"Opened the {kind} {bench.file.name!r} with sample {bench.sample.name!r}:")
         for role, entry in bench.describe().items():
             self._progress.print(f"    {role:<20} {entry['identity']}", style="dim", markup=False, soft_wrap=True)
+        self._recipe = recipe
         self._durations = {number: entry.duration for number, entry in expected.items()}
         self._start = time.monotonic()
-        samples = len({run.sample.place for run in runs})
+        places = len({run.sample.place for run in runs})
+        samples = f"{places} samples, " if places > 1 else ""
         points = sum(entry.points for entry in expected.values())
         self.step(
-            f"Recipe {recipe!r}: {f'{samples} samples, ' if samples > 1 else ''}{len(runs)} runs, {points} points, "
+            f"Recipe {recipe.name!r}: {samples}{len(runs)} runs, {points} points, "
             f"{duration(sum(self._durations.values()))} ({'virtual time' if simulated else 'expected'})"
         )
 
@@ -90,7 +92,7 @@ class Report:
 
     @contextmanager
     def run(self, run: PlannedRun) -> Iterator[Callable[[int], None]]:
-        """Show a bar for one run, and one for the recipe; yields what is to be told how many points are done."""
+        """Show a bar for one run, and one for what `bench` told of; yields what is told how many points are done."""
         columns = (
             TextColumn("    {task.description}"), BarColumn(bar_width=24), TextColumn("{task.fields[done]}"),
             TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
@@ -101,7 +103,7 @@ class Report:
         name = f"{run.number + 1} {run.procedure.title()}"
         with Progress(*columns, console=self._progress) as progress:
             one = progress.add_task(name, total=points, done="")
-            recipe = progress.add_task("all of the recipe", total=whole, done="")
+            recipe = progress.add_task(self._place(run), total=whole, done="", visible=len(self._durations) > 1)
             progress.tasks[recipe].start_time = self._start
 
             def show(done: int) -> None:
@@ -116,6 +118,11 @@ class Report:
             finally:
                 self._live = None
                 progress.update(recipe, visible=False)  # only the bars of the runs stay on the screen
+
+    def _place(self, run: PlannedRun) -> str:
+        samples = len(self._recipe.samples)
+        sample = f"sample {run.sample.place + 1} of {samples}, " if samples > 1 else ""
+        return f"{sample}run {run.number + 1} of {len(self._recipe.runs)}"
 
     @contextmanager
     def hidden(self) -> Iterator[None]:
