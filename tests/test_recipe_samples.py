@@ -6,6 +6,7 @@ import io
 from pathlib import Path
 from typing import Any
 
+import h5py
 import pytest
 
 from acquisition import batch
@@ -147,6 +148,11 @@ def test_recipe_goes_on_after_a_stop_at_the_change_of_sample_and_within_the_seco
 
     finished = [run for file in out.glob("*.h5") if (run := load_run(file)).attrs["status"] == "finished"]
     assert len({run.attrs["batch"] for run in finished}) == 1
+    names = []
+    for run in finished:
+        with h5py.File(run.attrs["path"]) as file:
+            names.append(file["entry/sample/name"].asstr()[()])
+    assert sorted(names) == ["py08", "py32-fused-silica"]
     groups = measurements(finished)
     thicknesses = {sample_of(runs[0]).name: sample_of(runs[0]).film.thickness.value for runs in groups}
     assert thicknesses == {"py32-fused-silica": 32e-9, "py08": 8e-9}
