@@ -134,16 +134,29 @@ def run(
     """
     from acquisition.batch import all_finished, run_batch
     from acquisition.progress import Report
+    from instruments.manual import nobody
+
+    report = Report(as_json)
 
     def confirm(doubt: str) -> bool:
         if yes or not (sys.stdin and sys.stdin.isatty()):
             return yes
         return click.confirm(f"{doubt}. Is that meant?", err=True)
 
+    def operator(request: str) -> None:
+        if not (sys.stdin and sys.stdin.isatty()):
+            nobody(request)
+        with report.hidden():
+            question, answer = f"{request} Press Enter when it is done, q to stop", "q"
+            with suppress(click.Abort):  # Ctrl-C and a closed terminal stop it, too
+                answer = click.prompt(question, default="", show_default=False, err=True)
+        if answer.strip().lower() == "q":
+            raise KeyboardInterrupt(f"Stopped by the operator, who was asked: {request}")
+
     results = run_batch(
         recipe,
         out,
-        Report(as_json),
+        report,
         bench=bench,
         sample=sample,
         settings=_settings(settings),
@@ -152,6 +165,7 @@ def run(
         resume=resume,
         retries=retries,
         confirm=confirm,
+        prompt=operator,
         events=_print_event if as_json else None,
     )
     return 0 if all_finished(results) else 1

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field, model_validator
 
+from analysis import configuration
 from analysis.configuration import Complex, Table, Uncertain, Unit
 from analysis.materials import refractive_index
 from analysis.stack import Film, Index, Layer, Stack
@@ -24,11 +26,12 @@ def _index(material: str | None, index: complex | None) -> Index:
 
 
 class LayerTable(Table):
-    """A non-magnetic layer: a material by name or an index, and a thickness."""
+    """A non-magnetic layer: a material by name or an index, and a thickness; a metal has a conductivity, too."""
 
     material: str | None = None
     index: Complex | None = None
     thickness: Length
+    conductivity: Annotated[float, Unit.number("S/m"), Field(ge=0)] = 0.0
 
     @model_validator(mode="after")
     def _one_index(self) -> LayerTable:
@@ -166,8 +169,14 @@ class Sample(Table):
         )
 
     def current_density(self, current: float) -> float:
-        """Current density I / (w d) (A/m^2) of a `current` (A) along x."""
-        return current / (self.geometry.width.value * self.film.thickness.value)
+        """Current density (A/m^2) in the film of a `current` (A) along x: I / (w d) where nothing else conducts."""
+        return current / (self.conducting_width * self.film.thickness.value)
+
+    @property
+    def conducting_width(self) -> float:
+        """Width (m) at which the film alone would conduct as well as it does with its metal layers beside it."""
+        beside = sum(layer.conductivity * layer.thickness for layer in (*self.above, *self.below))
+        return self.geometry.width.value * (1 + beside / (self.film.conductivity.value * self.film.thickness.value))
 
     def uncertainties(self) -> Mapping[str, Uncertain]:
         """Model inputs by the names that `analysis.systematics` perturbs, with their standard uncertainties."""
@@ -186,6 +195,32 @@ class Sample(Table):
             "conductivity": film.conductivity,
         }
         return inputs
+
+
+def read_sample(name: str | Path, changes: Mapping[str, Any] | None = None) -> tuple[Sample, str]:
+    """Read a sample file.
+
+    Parameters
+    ----------
+    name
+        Name of a file in config/samples, or a path.
+    changes
+        Keys that replace those of the file, e.g. {"film.thickness": "30 nm"}.
+
+    Returns
+    -------
+    tuple
+        The sample with the changes, and the text of the file without them.
+
+    Raises
+    ------
+    InputError
+        For a file or keys that cannot be right.
+    """
+    path = configuration.find("samples", name)
+    text = configuration.read_text(path)
+    document = configuration.override(configuration.parse_toml(text, str(path)), changes or {}, str(path))
+    return configuration.validate(Sample, document, str(path)), text
 
 
 def series_of_thickness(sample: Sample, thicknesses: np.ndarray[Any, Any]) -> list[Stack]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 from analysis import configuration
 from analysis.errors import InputError
 from analysis.optics import reflectance
-from analysis.sample import Sample
+from analysis.sample import Sample, read_sample
 from analysis.stack import Side
 from instruments import openers
 from instruments.bench_file import BenchFile
@@ -131,6 +131,7 @@ class Bench:
             self._resources.callback(self.wire.close)
             visa_library, grpc_options = self.wire.visa_library, self.wire.grpc_options
             self.notes["twin"] = self.wire.secrets
+            self.prompt = self.wire.operator  # the person is simulated, too
 
         connections = openers.Connections(
             file,
@@ -324,7 +325,7 @@ def open_bench(
         Let a simulated bench follow the wall clock.
     prompt
         Called with a request to a person, where the bench has no motor or a sample is changed; returns when it is
-        done. By default nobody is asked, and a request is an error.
+        done. By default nobody is asked, and a request is an error. A simulated bench has a person of its own.
 
     Returns
     -------
@@ -366,9 +367,9 @@ def read_bench(bench: str | Path, sample: str | Path, settings: Mapping[str, Any
             )
         groups[group][rest] = value
 
-    sample_path, bench_path = configuration.find("samples", sample), configuration.find("benches", bench)
-    sample_text, bench_text = configuration.read_text(sample_path), configuration.read_text(bench_path)
-    sample_data = configuration.parse_toml(sample_text, str(sample_path))
+    described, sample_text = read_sample(sample, groups["sample"])
+    bench_path = configuration.find("benches", bench)
+    bench_text = configuration.read_text(bench_path)
     bench_data = configuration.parse_toml(bench_text, str(bench_path))
     if configuration.parse_toml(without_secrets(bench_text), str(bench_path)).get("simulation", {}).get("twin"):
         raise InputError(
@@ -377,7 +378,6 @@ def read_bench(bench: str | Path, sample: str | Path, settings: Mapping[str, Any
         )
     if any(key.startswith("simulation.twin") for key in groups["bench"]):
         raise InputError("--set bench.simulation.twin... must be written twin. ...; change it.")
-    sample_data = configuration.override(sample_data, groups["sample"], str(sample_path))
     bench_data = configuration.override(bench_data, groups["bench"], str(bench_path))
     if groups["twin"]:
         if "simulation" not in bench_data:
@@ -388,7 +388,7 @@ def read_bench(bench: str | Path, sample: str | Path, settings: Mapping[str, Any
         )
     return BenchFiles(
         configuration.validate(BenchFile, bench_data, str(bench_path)),
-        configuration.validate(Sample, sample_data, str(sample_path)),
+        described,
         bench_data,
         {"bench": without_secrets(bench_text), "sample": sample_text},
         {f"{group}.{key}": value for group in ("bench", "sample") for key, value in groups[group].items()},
