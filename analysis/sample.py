@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -90,9 +91,14 @@ class FilmTable(Table):
 
 
 class GeometryTable(Table):
-    """Patterned square: the current runs along x, `width` is across it."""
+    """Patterned film: the current runs along x, `width` is across it and `length` along it (a square without it).
+
+    `resistance` is that of the film between the pads, where it was measured.
+    """
 
     width: Annotated[Uncertain, Unit.uncertain("m")]
+    length: Annotated[float, Unit.number("m"), Field(gt=0)] | None = None
+    resistance: Annotated[float, Unit.number("ohm"), Field(gt=0)] | None = None
 
     @model_validator(mode="after")
     def _in_range(self) -> GeometryTable:
@@ -110,9 +116,10 @@ class CoilTable(Table):
 
 
 class SampleLimits(Table):
-    """What the sample bears; every set-point is held against it."""
+    """What the sample bears; every set-point is held against it. `dissipation` is the mean power in the film."""
 
     current_density: Annotated[float, Unit.number("A/m^2"), Field(gt=0)]
+    dissipation: Annotated[float, Unit.number("W"), Field(gt=0)] | None = None
     field: Annotated[float, Unit.number("T"), Field(gt=0)]
     laser_power: Annotated[float, Unit.number("W"), Field(gt=0)]
 
@@ -156,6 +163,27 @@ class Sample(Table):
     def current_density(self, current: float) -> float:
         """Current density I / (w d) (A/m^2) of a `current` (A) along x."""
         return current / (self.geometry.width.value * self.film.thickness.value)
+
+    @property
+    def resistance(self) -> float:
+        """Resistance (ohm) of the film: measured, or length / (conductivity width thickness)."""
+        if self.geometry.resistance is not None:
+            return self.geometry.resistance
+        width = self.geometry.width.value
+        length = width if self.geometry.length is None else self.geometry.length
+        return length / (self.film.conductivity.value * width * self.film.thickness.value)
+
+    def dissipation(self, amplitude: float) -> float:
+        """Mean power I^2 R / 2 (W) of an alternating current of `amplitude` (A peak)."""
+        return amplitude**2 * self.resistance / 2
+
+    @property
+    def largest_current(self) -> float:
+        """Largest amplitude (A peak) that neither current density nor dissipation forbids."""
+        bearable = self.limits.current_density / self.current_density(1.0)
+        if self.limits.dissipation is None:
+            return bearable
+        return min(bearable, math.sqrt(self.limits.dissipation / self.dissipation(1.0)))
 
     def uncertainties(self) -> Mapping[str, Uncertain]:
         """Model inputs by the names that `analysis.systematics` perturbs, with their standard uncertainties."""

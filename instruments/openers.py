@@ -1,8 +1,10 @@
-"""From a table of the bench file to the role that it describes: one function for each kind of driver."""
+"""From a table of the bench file to the role that it describes: one function for each role."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Literal
 
 from pymeasure.instruments.keithley import Keithley6221
 from pymeasure.instruments.kepco import KepcoBOP3612
@@ -32,8 +34,37 @@ from instruments.magnet import GAUSSMETER_LINE, AnalogMagnet, HallProbe, KepcoMa
 from instruments.manual import ManualQuarterWave, ManualRotator
 from instruments.motion import Esp300Axis, Esp300Rotator, Esp300Stage, FlippedQuarterWave
 from instruments.relay import InterlockedRelay
-from instruments.roles import CurrentSource, LockIn, Magnet, QuarterWavePlate, Relay, Rotator, Stage, SumDetector
+from instruments.roles import (
+    CurrentSource,
+    Instrument,
+    LockIn,
+    Magnet,
+    QuarterWavePlate,
+    Relay,
+    Rotator,
+    Stage,
+    SumDetector,
+)
 from instruments.software_lock_in import SoftwareLockIn
+
+
+def role_openers(connections: Connections, sample: Sample) -> dict[str, Callable[[], Instrument]]:
+    """What opens each role of the bench file, in the order to open them; each works also where others failed."""
+    openers: dict[str, Callable[[], Instrument]] = {
+        "lock_in": lambda: open_lock_in(connections),
+        "sample_source": lambda: open_sample_source(connections, sample),
+        "calibration_source": lambda: open_calibration_source(connections),
+        "relay": lambda: open_relay(connections),
+        "magnet": lambda: open_magnet(connections, sample),
+        "stage": lambda: open_stage(connections),
+        "polarization_plate": lambda: open_rotator(connections, "polarization_plate"),
+        "analyser_plate": lambda: open_rotator(connections, "analyser_plate"),
+        "quarter_wave": lambda: open_quarter_wave(connections),
+        "sum_detector": lambda: open_sum_detector(connections),
+    }
+    if connections.file.field_angle is not None:
+        openers["field_angle"] = lambda: open_rotator(connections, "field_angle")
+    return openers
 
 
 def open_lock_in(connections: Connections) -> LockIn:
@@ -64,8 +95,15 @@ def _stanford_lock_in(connections: Connections) -> SR830LockIn | SR860LockIn:
     return SR860LockIn(sr860, connections.clock)
 
 
-def open_sample_source(connections: Connections) -> CurrentSource:
-    """Open the source of the current through the sample, and stop it."""
+def open_sample_source(connections: Connections, sample: Sample) -> CurrentSource:
+    """Open the source of the current through the sample, and stop it; the sample's limits count too."""
+    source = _sample_source(connections)
+    source.largest_current = min(source.largest_current, sample.largest_current)
+    connections.sources.append(source)
+    return source
+
+
+def _sample_source(connections: Connections) -> CurrentSource:
     table = connections.file.sample_source
     if isinstance(table, AnalogSineTable):
         return _analog_sine(connections, table, "sample_source")
@@ -78,6 +116,12 @@ def open_sample_source(connections: Connections) -> CurrentSource:
 
 def open_calibration_source(connections: Connections) -> CurrentSource:
     """Open the source of the current in the calibration loop, and bring it to its least."""
+    source = _calibration_source(connections)
+    connections.sources.append(source)
+    return source
+
+
+def _calibration_source(connections: Connections) -> CurrentSource:
     table = connections.file.calibration_source
     if isinstance(table, AnalogSineTable):
         return _analog_sine(connections, table, "calibration_source")
@@ -106,11 +150,11 @@ def _analog_sine(connections: Connections, table: AnalogSineTable, role: str) ->
     return source
 
 
-def open_relay(connections: Connections, sources: tuple[CurrentSource, ...]) -> Relay:
-    """Open the relay's lines, and both contacts; `sources` are asked for their amplitude before it switches."""
+def open_relay(connections: Connections) -> Relay:
+    """Open the relay's lines, and both contacts; the sources are asked for their amplitude before it switches."""
     table = connections.file.relay
     contacts = connections.digital_output([table.sample, table.coil], "relay")
-    return InterlockedRelay(contacts, sources, connections.clock)
+    return InterlockedRelay(contacts, connections.sources, connections.clock)
 
 
 def open_magnet(connections: Connections, sample: Sample) -> Magnet:
@@ -149,14 +193,12 @@ def open_stage(connections: Connections) -> Stage:
     return Esp300Stage(x, y)
 
 
-def open_polarization_plate(connections: Connections) -> Rotator:
-    """Open the half-wave plate before the sample."""
-    return _rotator(connections, connections.file.polarization_plate, "polarization_plate")
-
-
-def open_analyser_plate(connections: Connections) -> Rotator:
-    """Open the half-wave plate before the prism."""
-    return _rotator(connections, connections.file.analyser_plate, "analyser_plate")
+def open_rotator(
+    connections: Connections, role: Literal["polarization_plate", "analyser_plate", "field_angle"]
+) -> Rotator:
+    """Open a half-wave plate (before the sample, before the prism), or what turns the field against the sample."""
+    table: RotatorTable = getattr(connections.file, role)
+    return _rotator(connections, table, role)
 
 
 def open_quarter_wave(connections: Connections) -> QuarterWavePlate:
@@ -166,12 +208,6 @@ def open_quarter_wave(connections: Connections) -> QuarterWavePlate:
         return ManualQuarterWave(connections.prompt, table.zero)
     rotator = _rotator(connections, table, "quarter_wave")
     return FlippedQuarterWave(rotator, connections.digital_output([table.flip], "quarter-wave flip mount"))
-
-
-def open_field_angle(connections: Connections) -> Rotator | None:
-    """Open what turns the field against the sample; None where nothing does."""
-    table = connections.file.field_angle
-    return None if table is None else _rotator(connections, table, "field_angle")
 
 
 def open_sum_detector(connections: Connections) -> SumDetector:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from instruments.clock import Clock
 from instruments.daq import DigitalOutput
@@ -28,7 +28,7 @@ class InterlockedRelay:
 
     role = "relay"
 
-    def __init__(self, contacts: DigitalOutput, sources: tuple[CurrentSource, ...], clock: Clock) -> None:
+    def __init__(self, contacts: DigitalOutput, sources: Sequence[CurrentSource], clock: Clock) -> None:
         self._contacts, self._sources, self._clock = contacts, sources, clock
         self._selected: CurrentPath = "open"
         contacts.write([False, False])
