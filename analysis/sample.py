@@ -178,12 +178,20 @@ class Sample(Table):
         return amplitude**2 * self.resistance / 2
 
     @property
+    def largest_dissipating_current(self) -> float:
+        """Largest amplitude (A peak) that the limit on dissipation allows; infinite where there is none."""
+        bearable = self.limits.dissipation
+        return math.inf if bearable is None else math.sqrt(bearable / self.dissipation(1.0))
+
+    @property
     def largest_current(self) -> float:
         """Largest amplitude (A peak) that neither current density nor dissipation forbids."""
-        bearable = self.limits.current_density / self.current_density(1.0)
-        if self.limits.dissipation is None:
-            return bearable
-        return min(bearable, math.sqrt(self.limits.dissipation / self.dissipation(1.0)))
+        return min(self.limits.current_density / self.current_density(1.0), self.largest_dissipating_current)
+
+    def materials(self) -> list[str]:
+        """Materials whose files give an index of the stack; the film's own indices stand in the sample file."""
+        media: list[LayerTable | MediumTable] = [*self.above, *self.below, self.ambient, self.substrate]
+        return sorted({medium.material for medium in media if medium.material is not None})
 
     def uncertainties(self) -> Mapping[str, Uncertain]:
         """Model inputs by the names that `analysis.systematics` perturbs, with their standard uncertainties."""

@@ -334,6 +334,7 @@ class BenchFiles(NamedTuple):
     document: dict[str, Any]
     notes: dict[str, str]
     overrides: dict[str, Any]
+    paths: dict[str, Path]
 
 
 def read_bench(bench: str | Path, sample: str | Path, settings: Mapping[str, Any] | None = None) -> BenchFiles:
@@ -374,6 +375,7 @@ def read_bench(bench: str | Path, sample: str | Path, settings: Mapping[str, Any
         bench_data,
         {"bench": without_secrets(bench_text), "sample": sample_text},
         {f"{group}.{key}": value for group in ("bench", "sample") for key, value in groups[group].items()},
+        {"bench": bench_path, "sample": sample_path},
     )
 
 

@@ -10,6 +10,7 @@ from analysis.configuration import Table
 from instruments.driver_tables import (
     AmplifiedSineTable,
     CalibrationSourceTable,
+    InstrumentTable,
     LockInTable,
     MagnetTable,
     Metre,
@@ -62,11 +63,16 @@ class BenchFile(Table):
     interlock: InterlockTable = InterlockTable()
     simulation: SimulationTable | None = None
 
+    def roles(self) -> dict[str, InstrumentTable]:
+        """Tables of the roles that this bench has."""
+        tables = {key: getattr(self, key) for key in type(self).model_fields}
+        return {key: table for key, table in tables.items() if isinstance(table, InstrumentTable)}
+
     @model_validator(mode="after")
     def _axes_once(self) -> BenchFile:
         taken = []
         for table in (self.stage, self.polarization_plate, self.analyser_plate, self.quarter_wave, self.field_angle):
-            taken += table.addresses() if table is not None else []
+            taken += table.axes() if table is not None else []
         if len(set(taken)) < len(taken):
             raise ValueError("must give each role an axis of its own.")
         return self

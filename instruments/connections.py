@@ -80,7 +80,8 @@ class Connections:
         `line` holds the settings of the serial line where it is one.
         """
         if resource not in self._adapters:
-            roles = [role for role in BenchFile.model_fields if resource in _addresses(self.file, role)]
+            tables = self.file.roles()
+            roles = [role for role, table in tables.items() if resource in table.addresses().values()]
             settings = line if line is not None and resource.upper().startswith("ASRL") else {}
             self._adapters[resource] = NamedAdapter(resource, self._visa_library, roles, **settings)
             self._resources.callback(self._adapters[resource].close)
@@ -152,8 +153,3 @@ class Connections:
         task = DigitalOutput(lines, name=name, grpc_options=self.grpc_options)
         self._resources.callback(task.close)
         return task
-
-
-def _addresses(file: BenchFile, role: str) -> tuple[str | None, ...]:
-    table = getattr(file, role)
-    return getattr(table, "resource", None), getattr(table, "gaussmeter", None)
