@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -93,10 +94,15 @@ class FilmTable(Table):
 
 
 class GeometryTable(Table):
-    """Patterned square: the current runs along x, `width` is across it, `length` between the voltage taps along it."""
+    """Patterned film: the current runs along x, `width` is across it.
+
+    `length` is the distance of the voltage taps along the current (as the width without it); `resistance` is that of
+    the film between them, where it was measured.
+    """
 
     width: Annotated[Uncertain, Unit.uncertain("m")]
-    length: Annotated[Uncertain, Unit.uncertain("m")] | None = None  # None: as the width
+    length: Annotated[Uncertain, Unit.uncertain("m")] | None = None
+    resistance: Annotated[float, Unit.number("ohm"), Field(gt=0)] | None = None
 
     @model_validator(mode="after")
     def _in_range(self) -> GeometryTable:
@@ -124,9 +130,10 @@ class CoilTable(Table):
 
 
 class SampleLimits(Table):
-    """What the sample bears; every set-point is held against it."""
+    """What the sample bears; every set-point is held against it. `dissipation` is the mean power in the film."""
 
     current_density: Annotated[float, Unit.number("A/m^2"), Field(gt=0)]
+    dissipation: Annotated[float, Unit.number("W"), Field(gt=0)] | None = None
     field: Annotated[float, Unit.number("T"), Field(gt=0)]
     perpendicular_field: Annotated[float, Unit.number("T"), Field(gt=0)] | None = None  # None: what the magnet makes
     laser_power: Annotated[float, Unit.number("W"), Field(gt=0)]
@@ -177,6 +184,34 @@ class Sample(Table):
         """Width (m) at which the film alone would conduct as well as it does with its metal layers beside it."""
         beside = sum(layer.conductivity * layer.thickness for layer in (*self.above, *self.below))
         return self.geometry.width.value * (1 + beside / (self.film.conductivity.value * self.film.thickness.value))
+
+    @property
+    def resistance(self) -> float:
+        """Resistance (ohm) between the voltage taps: measured, or from conductivity and cross-section."""
+        if self.geometry.resistance is not None:
+            return self.geometry.resistance
+        section = self.conducting_width * self.film.thickness.value
+        return self.geometry.tap_distance.value / (self.film.conductivity.value * section)
+
+    def dissipation(self, amplitude: float) -> float:
+        """Mean power I^2 R / 2 (W) of an alternating current of `amplitude` (A peak)."""
+        return amplitude**2 * self.resistance / 2
+
+    @property
+    def largest_dissipating_current(self) -> float:
+        """Largest amplitude (A peak) that the limit on dissipation allows; infinite where there is none."""
+        bearable = self.limits.dissipation
+        return math.inf if bearable is None else math.sqrt(bearable / self.dissipation(1.0))
+
+    @property
+    def largest_current(self) -> float:
+        """Largest amplitude (A peak) that neither current density nor dissipation forbids."""
+        return min(self.limits.current_density / self.current_density(1.0), self.largest_dissipating_current)
+
+    def materials(self) -> list[str]:
+        """Materials whose files give an index of the stack; the film's own indices stand in the sample file."""
+        media: list[LayerTable | MediumTable] = [*self.above, *self.below, self.ambient, self.substrate]
+        return sorted({medium.material for medium in media if medium.material is not None})
 
     def uncertainties(self) -> Mapping[str, Uncertain]:
         """Model inputs by the names that `analysis.systematics` perturbs, with their standard uncertainties."""

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping
 from contextlib import ExitStack
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
@@ -52,6 +53,8 @@ _BY_HAND = dict.fromkeys(
 class Bench:
     """Instruments by role, the sample under them, and the time they live in. Use it as a context manager.
 
+    `open_bench` gives a complete one, `open_what_answers` one whose `faults` tell of the rest.
+
     Attributes
     ----------
     lock_in, sample_source, calibration_source, relay, magnet, stage, polarization_plate, analyser_plate, quarter_wave,
@@ -67,6 +70,8 @@ class Bench:
         The sample; its limits hold for every set-point.
     file
         The bench file as validated.
+    faults
+        Why a role could not be opened, for each that could not.
     notes
         Texts to be stored with the data: "bench" and "sample" verbatim, and "twin" where there is one.
     overrides
@@ -105,6 +110,7 @@ class Bench:
     ) -> None:
         self.prompt = prompt
         self.file, self.sample, self.notes, self.overrides = file, sample, dict(notes), dict(overrides)
+        self.faults: dict[str, Exception] = {}
         self._closed = False
         self._resources = ExitStack()
         try:
@@ -141,23 +147,11 @@ class Bench:
             grpc_options=grpc_options,
             prompt=self.prompt,
         )
-        self.lock_in = openers.open_lock_in(connections)
-        self.sample_source = openers.open_sample_source(connections)
-        bearable = self.sample.limits.current_density / self.sample.current_density(1.0)
-        self.sample_source.largest_current = min(self.sample_source.largest_current, bearable)
-        self.calibration_source = openers.open_calibration_source(connections)
-        self.relay = openers.open_relay(connections, (self.sample_source, self.calibration_source))
-        self.magnet = openers.open_magnet(connections, self.sample)
-        self.signal_switch = openers.open_signal_switch(connections)
-        self.perpendicular_magnet = openers.open_perpendicular_magnet(connections, self.sample)
-        self.stage = openers.open_stage(connections)
-        self.polarization_plate = openers.open_polarization_plate(connections)
-        self.analyser_plate = openers.open_analyser_plate(connections)
-        self.quarter_wave = openers.open_quarter_wave(connections)
-        self.field_angle = openers.open_field_angle(connections)
-        self.shutter = openers.open_shutter(connections)
-        self.attenuator = openers.open_attenuator(connections)
-        self.sum_detector = openers.open_sum_detector(connections)
+        for role, opener in openers.role_openers(connections, self.sample).items():
+            try:
+                setattr(self, role, opener())
+            except Exception as fault:  # whatever it is, the next instrument has its turn
+                self.faults[role] = fault
 
     @property
     def instruments(self) -> tuple[Instrument, ...]:
@@ -205,6 +199,13 @@ class Bench:
                 f"{self.sample.limits.current_density:.3g} A/m^2; setting the current to {amplitude:g} A makes "
                 f"{density:.3g} A/m^2. Lower the current in the recipe."
             )
+        power, bearable = self.sample.dissipation(amplitude), self.sample.limits.dissipation
+        if path == "sample" and bearable is not None and power > bearable:
+            raise LimitError(
+                f"Dissipation in {self.sample.name} must be at most {bearable * 1e3:.3g} mW; setting the current to "
+                f"{amplitude:g} A makes {power * 1e3:.3g} mW in {self.sample.resistance:.3g} ohm. Lower the current in "
+                "the recipe."
+            )
         if amplitude > source.largest_current:
             raise LimitError(
                 f"{source.role}: amplitude must be at most {source.largest_current:g} A peak; setting it to "
@@ -220,7 +221,11 @@ class Bench:
         self.need("perpendicular_magnet").check_field(field)
 
     def check_laser_power(self) -> float:
-        """Power on the sample (W), from the light it reflects on the detector by the model's reflectance.
+        """Power on the sample (W) now; raises as `power_on_sample` does."""
+        return self.power_on_sample(self.sum_detector.read())
+
+    def power_on_sample(self, total: float) -> float:
+        """Power on the sample (W) that a sum signal of `total` (V) means, by the reflectance of the model.
 
         Raises
         ------
@@ -229,16 +234,19 @@ class Bench:
         DeviceError
             Where no light arrives.
         """
-        reflected = float(reflectance(self.sample.stack(), self.file.laser.wavelength, self.light_side))
-        power = self.sum_detector.read() / self.sum_detector.responsivity / reflected
+        power = total / self.sum_detector.responsivity / self._reflectance
         if power > self.sample.limits.laser_power:
             raise LimitError(
                 f"Laser power must be at most {self.sample.limits.laser_power * 1e3:g} mW; the sum signal says "
                 f"{power * 1e3:.3g} mW. Close the attenuator."
             )
-        if power <= 1e-6:
+        if not power > 1e-6:
             raise DeviceError("sum_detector", f"reads {power * 1e3:.3g} mW.", "Open the shutter and align the beam.")
         return power
+
+    @cached_property
+    def _reflectance(self) -> float:
+        return float(reflectance(self.sample.stack(), self.file.laser.wavelength, self.light_side))
 
     def source(self, path: CurrentPath) -> CurrentSource:
         """Source that drives `path`: both coils have the calibration source."""
@@ -337,9 +345,21 @@ def open_bench(
     InputError
         For files or settings that cannot be right.
     DeviceError
-        Where an instrument does not answer.
+        Where an instrument does not answer; others that do not are notes of the error, and the rest was made safe.
     """
-    files = read_bench(bench, sample, settings)
+    opened = open_what_answers(read_bench(bench, sample, settings), realtime=realtime, prompt=prompt)
+    if not opened.faults:
+        return opened
+    with opened:
+        first, *others = opened.faults.values()
+        for text in dict.fromkeys(str(fault) for fault in others):
+            if text != str(first):  # roles that share an instrument share its fault
+                first.add_note(text)
+        raise first
+
+
+def open_what_answers(files: BenchFiles, *, realtime: bool = False, prompt: Prompt = nobody) -> Bench:
+    """Open every instrument of a bench that can be opened; `Bench.faults` says which cannot, and why."""
     return Bench(
         files.bench, files.sample, notes=files.notes, overrides=files.overrides, realtime=realtime, prompt=prompt
     )
@@ -353,6 +373,7 @@ class BenchFiles(NamedTuple):
     document: dict[str, Any]
     notes: dict[str, str]
     overrides: dict[str, Any]
+    paths: dict[str, Path]
 
 
 def read_bench(bench: str | Path, sample: str | Path, settings: Mapping[str, Any] | None = None) -> BenchFiles:
@@ -392,6 +413,7 @@ def read_bench(bench: str | Path, sample: str | Path, settings: Mapping[str, Any
         bench_data,
         {"bench": without_secrets(bench_text), "sample": sample_text},
         {f"{group}.{key}": value for group in ("bench", "sample") for key, value in groups[group].items()},
+        {"bench": bench_path, "sample": configuration.find("samples", sample)},
     )
 
 

@@ -10,6 +10,7 @@ from analysis.configuration import Table, Unit
 from instruments.driver_tables import (
     AmplifiedSineTable,
     CalibrationSourceTable,
+    InstrumentTable,
     LockInTable,
     MagnetTable,
     Metre,
@@ -87,16 +88,20 @@ class BenchFile(Table):
     shutter: ShutterTable | None = None
     attenuator: RotatorTable | None = None  # half-wave plate before a polariser
     sum_detector: SumDetectorTable
-    noise: NoiseTable = NoiseTable()
     interlock: InterlockTable = InterlockTable()
     simulation: SimulationTable | None = None
+
+    def roles(self) -> dict[str, InstrumentTable]:
+        """Tables of the roles that this bench has."""
+        tables = {key: getattr(self, key) for key in type(self).model_fields}
+        return {key: table for key, table in tables.items() if isinstance(table, InstrumentTable)}
 
     @model_validator(mode="after")
     def _axes_once(self) -> BenchFile:
         taken = []
         plates = (self.polarization_plate, self.analyser_plate, self.quarter_wave, self.field_angle, self.attenuator)
         for table in (self.stage, *plates):
-            taken += table.addresses() if table is not None else []
+            taken += table.axes() if table is not None else []
         if len(set(taken)) < len(taken):
             raise ValueError("must give each role an axis of its own.")
         return self

@@ -76,6 +76,7 @@ class _ClosedLoopMagnet(ABC):
 
     _ramp_step = 0.1  # s
     _corrections = 8
+    _overshoot = 0.05  # of the limit, that the probe may read on the way
     _trust = 0.25  # by which the nominal tesla_per_unit may be wrong
 
     def __init__(self, clock: Clock, tesla_per_unit: float, limits: MagnetLimits, role: str) -> None:
@@ -135,6 +136,16 @@ class _ClosedLoopMagnet(ABC):
             self._level = float(intermediate)
             if count > 1:
                 self._clock.wait(self._ramp_step)
+                if abs(intermediate) < abs(level):  # on the way up; nothing may keep the field from going down
+                    self._check_overshoot()
+
+    def _check_overshoot(self) -> None:
+        field = self.measure()
+        if abs(field) > (1 + self._overshoot) * self.largest_field + 20 * self._limits.tolerance:
+            raise DeviceError(
+                "magnet", f"the Hall probe reads {field:.3g} T on the way, above {self.largest_field:g} T.",
+                "Mend the nominal field per volt or ampere in the bench file.",
+            )  # fmt: skip
 
     def _verify_zero(self) -> None:
         self._clock.wait(10 * self._limits.lag)

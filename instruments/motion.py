@@ -51,12 +51,7 @@ class Esp300Axis:
 
     def move_to(self, position: float) -> None:
         """Move and wait until the axis stands where it was sent."""
-        least, most = self._travel
-        if not (math.isfinite(position) and least <= position <= most):
-            raise LimitError(
-                f"{self.name}: position must lie in {least:g} to {most:g}; setting it to {position:g} is refused. "
-                "Check the recipe and `travel` in the bench file."
-            )
+        self.check_travel(position)
         if abs(self.position() - position) <= self._resolution:
             return
         self._axis.enable()  # a safe state before this switched the motor off
@@ -74,6 +69,15 @@ class Esp300Axis:
                 self.name,
                 f"axis was sent to {position:g} but stands at {self.position():g}.",
                 "Home the axis and try again.",
+            )
+
+    def check_travel(self, position: float) -> None:
+        """Raise `LimitError` where `position` lies outside the travel; sends nothing."""
+        least, most = self._travel
+        if not (math.isfinite(position) and least <= position <= most):
+            raise LimitError(
+                f"{self.name}: position must lie in {least:g} to {most:g}; setting it to {position:g} is refused. "
+                "Check the recipe and `travel` in the bench file."
             )
 
     def position(self) -> float:
@@ -104,7 +108,9 @@ class Esp300Stage:
         self._x, self._y = x, y
 
     def move_to(self, x: float, y: float) -> None:
-        """Move to (x, y) in m."""
+        """Move to (x, y) in m; where either lies outside its travel, neither moves."""
+        self._x.check_travel(x * 1e3)
+        self._y.check_travel(y * 1e3)
         self._x.move_to(x * 1e3)
         self._y.move_to(y * 1e3)
 

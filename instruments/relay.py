@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from analysis.errors import InputError
 from instruments.clock import Clock
@@ -35,7 +35,7 @@ class InterlockedRelay:
         self,
         contacts: DigitalOutput,
         paths: tuple[CurrentPath, ...],
-        sources: tuple[CurrentSource, ...],
+        sources: Sequence[CurrentSource],
         clock: Clock,
     ) -> None:
         self._contacts, self._paths, self._sources, self._clock = contacts, paths, sources, clock

@@ -232,6 +232,7 @@ class KerrMeasurement(Measurement):
         """Read lock-in, detector sum, field, and all that could explain them later."""
         reading = bench.lock_in.read()
         total = bench.sum_detector.read()
+        bench.power_on_sample(total)  # the laser may have changed since the run began
         x, y = bench.stage.position()
         return {
             **self.asked(point),
