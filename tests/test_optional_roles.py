@@ -14,6 +14,7 @@ from instruments import Bench, open_bench
 from instruments.errors import DeviceError, LimitError
 from instruments.roles import CurrentPath, Signal
 from instruments.simulation.twin import Twin
+from instruments.simulation.wire import SimulatedWire
 
 F = 20150.0
 QUIET = {"twin__shot_noise": 0, "twin__input_noise": 0, "twin__laser_drift": 0, "twin__sum_noise": 0}
@@ -53,9 +54,10 @@ def test_closed_shutter_leaves_dark_and_pick_up_alone(open_simulated: Callable[.
     assert bench.sum_detector.read() > 0.5
 
 
-def test_person_opens_and_closes_the_shutter_and_is_asked_once() -> None:
+def test_person_opens_and_closes_the_shutter_and_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    with open_bench(settings={"bench.shutter": {"driver": "Manual"}}, prompt=asked.append) as bench:
+    monkeypatch.setattr(SimulatedWire, "operator", lambda wire, request: asked.append(request))
+    with open_bench(settings={"bench.shutter": {"driver": "Manual"}}) as bench:
         shutter = bench.need("shutter")
         with pytest.raises(DeviceError, match="shutter: was not set yet"):
             shutter.is_open()
@@ -159,10 +161,11 @@ def test_software_lock_in_and_card_share_the_switch() -> None:
         assert_allclose(math.sqrt(2) * bench.lock_in.read().x, 0.04 / (32e-9 * 4.4e6), rtol=2e-3)
 
 
-def test_person_plugs_the_cable_and_an_unwired_signal_is_refused() -> None:
+def test_person_plugs_the_cable_and_an_unwired_signal_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
+    monkeypatch.setattr(SimulatedWire, "operator", lambda wire, request: asked.append(request))
     by_hand = {"bench.signal_switch": {"driver": "Manual", "sample_shunt": "5 ohm"}}
-    with open_bench(settings=by_hand, prompt=asked.append) as bench:
+    with open_bench(settings=by_hand) as bench:
         switch = bench.need("signal_switch")
         with pytest.raises(DeviceError, match="signal_switch: was not set yet"):
             switch.selected()
