@@ -11,6 +11,7 @@ from numpy.testing import assert_allclose
 
 from analysis.errors import InputError
 from instruments import Bench, open_bench
+from instruments.bench import DEFAULT_BENCH, DEFAULT_SAMPLE, read_bench
 from instruments.errors import DeviceError, LimitError
 from instruments.roles import CurrentPath, Signal
 from instruments.simulation.twin import Twin
@@ -216,8 +217,9 @@ def test_dark_offset_of_the_sum_is_subtracted(open_simulated: Callable[..., Benc
     assert offset.describe()["sum_detector"]["settings"]["offset"] == [0.05, "V"]
 
 
-def test_figures_for_planning_have_defaults_and_units(open_simulated: Callable[..., Bench]) -> None:
-    noise = open_simulated(bench__noise={"input_noise": "10 nV/Hz^0.5"}).file.noise
+def test_figures_for_planning_have_defaults_and_units() -> None:
+    settings = {"bench.noise": {"input_noise": "10 nV/Hz^0.5"}}
+    noise = read_bench(DEFAULT_BENCH, DEFAULT_SAMPLE, settings).bench.noise
     assert (noise.shot_noise, noise.input_noise, noise.flicker_corner, noise.laser_power) == (12e-9, 1e-8, 0.0, 2e-3)
 
 

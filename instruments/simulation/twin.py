@@ -198,7 +198,8 @@ class Twin:
 
     def sum_voltage(self, time: float) -> float:
         """Sum signal (V) of the detector at `time` (s)."""
-        return float(self._sum_voltages(np.array([time]))[0])
+        drift = 1 + self.table.laser_drift * math.sin(2 * math.pi * time / self.table.laser_drift_period)
+        return self._steady_sum(time) * drift
 
     def sample_current(self) -> Current | None:
         """Current through the sample, None while none flows."""
@@ -305,14 +306,17 @@ class Twin:
         return np.asarray(_MARKER * (sine > 0.0) if drive is self.sample_drive else drive.amplitude * sine)
 
     def _sum_voltages(self, times: FloatArray) -> FloatArray:
-        if self._lines["shutter_closed"]:
-            return np.zeros_like(times)
-        time = float(times[len(times) // 2])
-        x, y = self._spot(time)
         drift = 1 + self.table.laser_drift * np.sin(2 * math.pi * times / self.table.laser_drift_period)
+        return np.asarray(self._steady_sum(float(times[len(times) // 2])) * drift)
+
+    def _steady_sum(self, time: float) -> float:
+        """Sum signal (V) without the drift of the laser, which alone changes within a record."""
+        if self._lines["shutter_closed"]:
+            return 0.0
+        x, y = self._spot(time)
         reflected = self._kerr.reflectance(x, y)[0]
         passed = math.cos(2 * math.radians(self.axes["attenuator"].position(time))) ** 2
-        return np.asarray(self.table.laser_power * passed * drift * reflected * self.table.responsivity)
+        return self.table.laser_power * passed * reflected * self.table.responsivity
 
     def _spot(self, time: float) -> tuple[float, float]:
         """Spot from the centre of the square (m)."""
