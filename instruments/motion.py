@@ -191,8 +191,9 @@ class FlippedQuarterWave:
 
     def insert(self, inserted: bool) -> None:
         """Flip the plate into the beam, or out of it."""
-        self._flip.write([inserted])
-        self._inserted = inserted
+        if inserted != self._inserted:
+            self._flip.write([inserted])
+            self._inserted = inserted
 
     def identity(self) -> str:
         """Return the identity of the rotator."""

@@ -14,13 +14,14 @@ from instruments.roles import Quantity, SafeStateReport, Signal
 from instruments.safe_state import try_every_step
 
 _SETTLE = 0.05  # s for the contacts
-_PLACES: Mapping[Signal, str] = {
+PLACES: Mapping[Signal, str] = {
     "detector": "the difference output of the detector",
     "sample_shunt": "the series shunt of the sample",
     "coil_shunt": "the series shunt of the coil",
     "voltage_taps": "the voltage taps of the sample",
     "hall_taps": "the Hall taps of the sample",
 }
+"""What a person is told to connect."""
 
 
 class _SignalSwitch:
@@ -145,7 +146,7 @@ class ManualSignalSwitch(_SignalSwitch):
                 "refused. Choose one of them."
             )
         if signal != self._selected:
-            self._prompt(f"Connect the lock-in's input to {_PLACES[signal]}.")
+            self._prompt(f"Connect the lock-in's input to {PLACES[signal]}.")
             self._selected = signal
 
     def selected(self) -> Signal:

@@ -52,7 +52,7 @@ def test_simulated_person_turns_what_the_twin_has_and_a_point_by_hand_equals_one
     by_hand = {f"bench.{plate}": {"driver": "Manual"} for plate in ("polarization_plate", "quarter_wave")}
     quiet = {f"twin.{key}": 0 for key in ("laser_drift", "shot_noise", "input_noise", "sum_noise")}
     sweep = FieldSweep.from_table({"steps": 3, "channel": "ellipticity", "time_constant": "0.1 s"}, "sweep")
-    point = Point(field=0.05, polarization=math.radians(135))
+    point = Point(field=0.05, polarization=math.radians(135), channel="ellipticity")
     signals = []
     for settings in (quiet, quiet | by_hand):
         with open_bench(settings=settings, prompt=pytest.fail) as bench:

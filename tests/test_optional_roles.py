@@ -243,3 +243,24 @@ def test_role_that_a_bench_does_not_have_is_named_with_the_remedy() -> None:
             role = key.removeprefix("bench.")
             with pytest.raises(InputError, match=rf"'simulated' must have a {role}.*Add a table \[{role}\]"):
                 bench.need(role)  # type: ignore[call-overload]
+
+
+def test_simulated_person_works_the_shutter_and_plugs_the_cable() -> None:
+    by_hand = {
+        "bench.shutter": {"driver": "Manual"},
+        "bench.signal_switch": {"driver": "Manual", "sample_shunt": "10 ohm"},
+    }
+    with open_bench(settings=by_hand) as bench:
+        bench.need("shutter").close()
+        assert abs(bench.sum_detector.read()) < 0.01
+        bench.need("shutter").open()
+        assert bench.sum_detector.read() > 0.5
+        bench.need("signal_switch").select("sample_shunt")
+        bench.relay.select("sample")
+        bench.lock_in.configure(time_constant=0.01, slope=24)
+        bench.lock_in.set_reference("external", 20150.0, bench.sample_source.phase)
+        bench.lock_in.set_sensitivity(0.5)
+        bench.sample_source.set_frequency(20150.0)
+        bench.sample_source.set_amplitude(0.01)
+        bench.clock.wait(1.0)
+        assert_allclose(math.sqrt(2) * bench.lock_in.read().x, 0.01 * 10, rtol=1e-2)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
-import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 
@@ -22,6 +20,7 @@ from instruments.simulation.faults import FaultyLine
 from instruments.simulation.keithley6221 import SimulatedKeithley6221
 from instruments.simulation.kepco_bop import SimulatedKepcoBOP
 from instruments.simulation.lakeshore425 import SimulatedLakeShore425
+from instruments.simulation.operator import obey
 from instruments.simulation.scpi import Device
 from instruments.simulation.sr830 import SimulatedSR830
 from instruments.simulation.sr860 import SimulatedSR860
@@ -38,8 +37,6 @@ _MODELS: dict[str, Callable[[Twin], Device]] = {
     "LakeShore425": SimulatedLakeShore425,
 }
 _count = itertools.count(1)
-_TURN = re.compile(r"Turn (\w+) to (\S+) degrees")
-_MOUNT = re.compile(r"Put the quarter-wave plate (into|out of) the beam")
 
 
 class SimulatedWire:
@@ -101,10 +98,7 @@ class SimulatedWire:
 
     def operator(self, request: str) -> None:
         """Do at once what a person is asked for; a new sample lies there already, since the bench was opened for it."""
-        if turn := _TURN.match(request):
-            self.twin.axes[turn[1]].move_to(float(turn[2]), math.inf, self.twin.clock.now())
-        if mount := _MOUNT.match(request):
-            self.twin.digital_output("quarter_wave_in", mount[1] == "into")
+        obey(request, self.twin)
 
     def close(self) -> None:
         """Stop server and bus; nothing is left running."""
