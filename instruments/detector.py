@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from instruments.clock import Clock
 from instruments.daq import AnalogInput
+from instruments.freshness import Freshness
+from instruments.live import Observed
 from instruments.roles import Quantity, SafeStateReport
 
 
-class AnalogSum:
+class AnalogSum(Observed):
     """Sum signal, proportional to the detected power.
 
     Parameters
     ----------
     input
         Analog input.
+    clock
+        Time of the bench.
     gain
         Gain of the difference at the lock-in frequency over the DC gain of the sum, as far as it is known.
     responsivity
@@ -25,12 +30,16 @@ class AnalogSum:
 
     role = "sum_detector"
 
-    def __init__(self, input: AnalogInput, *, gain: float, responsivity: float, light_side: str) -> None:
+    def __init__(self, input: AnalogInput, clock: Clock, *, gain: float, responsivity: float, light_side: str) -> None:
+        self._clock, self._freshness = clock, Freshness(input.device, "voltage")
         self._input, self.gain, self.responsivity, self.light_side = input, gain, responsivity, light_side
 
     def read(self, samples: int = 20) -> float:
-        """Sum voltage (V), mean of `samples` readings."""
-        return self._input.read(samples)
+        """Sum voltage (V), mean of `samples` readings; `DeviceError` where it repeats to the last digit for ever."""
+        volts = self._input.read(samples)
+        self._freshness.check((volts,), self._clock.now())
+        self._keep(sum=(volts, "V"))
+        return volts
 
     def identity(self) -> str:
         """Return the card that reads it."""

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 
 from instruments.errors import DeviceError
+from instruments.live import Observed
 from instruments.roles import Quantity, SafeStateReport
 
 Prompt = Callable[[str], None]
@@ -19,7 +20,7 @@ def nobody(request: str) -> None:
     )
 
 
-class ManualRotator:
+class ManualRotator(Observed):
     """Rotation mount that is turned by hand; what was asked for last counts as its angle.
 
     Parameters
@@ -53,6 +54,7 @@ class ManualRotator:
         """
         if self._angle is None:
             raise DeviceError(self.role, "was not set yet.", "Set it before it is read.")
+        self._keep(angle=(self._angle, "rad"))
         return self._angle
 
     def identity(self) -> str:

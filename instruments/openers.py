@@ -179,6 +179,7 @@ def open_sum_detector(connections: Connections) -> SumDetector:
     table = connections.file.sum_detector
     return AnalogSum(
         connections.analog_input(table.input, "detector sum"),
+        connections.clock,
         gain=table.gain,
         responsivity=table.responsivity,
         light_side=connections.file.light_side,

@@ -13,8 +13,8 @@ from analysis import detection
 from analysis.run_file import Column
 from analysis.stack import FloatArray
 from instruments import Bench
-from instruments.errors import DeviceError, LimitError
-from instruments.roles import CurrentPath
+from instruments.errors import DeviceError
+from instruments.roles import UNLOCKED, CurrentPath
 from procedures.measurement import Averaging, FloatListParameter, Measurement, Point, Reading
 from procedures.order import Order, hysteresis_loop, ordered, refined_fields
 
@@ -187,10 +187,7 @@ class FieldSweep(Measurement):
         """Hold current, current density, frequency and field against the limits."""
         super().check(bench)
         bench.lock_in.check_filter(time_constant=self.time_constant, slope=self.filter_slope)
-        if self.path == "coil" and self.frequency > 102e3:
-            raise LimitError(
-                f"lock_in: frequency must be at most 102 kHz; setting it to {self.frequency:g} Hz is refused."
-            )
+        bench.check_frequency(self._path, self.frequency)
 
     def prepare(self, bench: Bench) -> None:
         """Saturate, choose the path, start the current, lock the reference, choose the lock-in's range."""
@@ -204,7 +201,7 @@ class FieldSweep(Measurement):
         self._start_current(bench)
         bench.lock_in.set_sensitivity(1e-3)
         bench.clock.wait(self.settling_time(bench))
-        reading = bench.lock_in.read()
+        reading = bench.lock_in.look()
         bench.lock_in.set_sensitivity(max(_HEADROOM * math.hypot(reading.x, reading.y), _LEAST_RANGE))
 
     def release(self, bench: Bench) -> None:
@@ -224,10 +221,11 @@ class FieldSweep(Measurement):
         source.set_amplitude(self.current * 1e-3)
         bench.clock.wait(1.0)
         bench.lock_in.clear_status()  # of the unlock until the reference came
-        if bench.lock_in.read().status & 8:
+        if bench.lock_in.look().status & UNLOCKED:
             raise DeviceError(
-                "lock_in", "reference is not locked.", "Check the cable from the phase marker to the reference input."
-            )
+                bench.lock_in.device, "reference is not locked.",
+                "Check the cable from the phase marker to the reference input.",
+            )  # fmt: skip
 
     def set(self, point: Point, bench: Bench) -> None:
         """Turn the plates to the polarisation and ramp the field; moves only what changes."""

@@ -26,8 +26,8 @@ def open_simulated() -> Iterator[Callable[..., Bench]]:
     """Open simulated benches; at the end no simulator may have met a command that it does not know."""
     opened: list[Bench] = []
 
-    def make(**settings: Any) -> Bench:
-        bench = open_bench(settings={key.replace("__", "."): value for key, value in settings.items()})
+    def make(name: str = "simulated", **settings: Any) -> Bench:
+        bench = open_bench(name, settings={key.replace("__", "."): value for key, value in settings.items()})
         opened.append(bench)
         return bench
 

@@ -27,7 +27,9 @@ def test_magnet_reaches_the_asked_field_at_the_sample(bench: Bench) -> None:
 
 def test_magnet_that_does_not_answer_to_its_voltage_is_an_error(open_simulated: Callable[..., Bench]) -> None:
     bench = open_simulated(twin__magnet_gain="0.01 mT/V")
-    with pytest.raises(DeviceError, match=r"magnet: the Hall probe reads .* corrections do not help"):
+    with pytest.raises(
+        DeviceError, match=r"magnet \(Dev1/ao0, Dev1/ai0\): the Hall probe reads .* corrections do not help"
+    ):
         bench.magnet.set_field(0.05)
 
 
@@ -78,7 +80,7 @@ def test_rotators_and_stage_stand_where_they_were_sent(bench: Bench) -> None:
 
 
 def test_unlocked_reference_and_silent_instruments_are_named(open_simulated: Callable[..., Bench]) -> None:
-    with pytest.raises(DeviceError, match=r"lock_in \(GPIB0::9::INSTR\): cannot be opened"):
+    with pytest.raises(DeviceError, match=r"lock_in \(SR830, GPIB0::9::INSTR\): cannot be opened"):
         open_bench(settings={"bench.lock_in.resource": "GPIB0::9::INSTR"})
 
 

@@ -68,7 +68,7 @@ class SimulatedSR830(SimulatedLockIn):
         outputs = self._filter.stage_outputs
         excess = np.maximum(abs(outputs.real), abs(outputs.imag)) / self._full_scale()
         return (
-            INPUT_BIT * (abs(self._signal) > INPUT_OVERLOAD)
+            INPUT_BIT * (abs(self._signal) > INPUT_OVERLOAD or self.fault == "overload")
             | FILTER_BIT * bool(np.any(excess > FILTER_OVERLOAD))
             | OUTPUT_BIT * bool(excess[-1] > self.output_overload)
             | UNLOCK_BIT * (self._reference() is None)
