@@ -51,7 +51,7 @@ class SoftwareLockIn(Observed):
     ) -> None:
         self._open_input, self._ranges, self._clock, self._skew = open_input, ranges, clock, skew
         self._input = open_input(max(ranges))
-        self.device = f"lock_in ({self._input.device})"
+        self.device = f"lock_in ({', '.join(self._input.channels)})"
         self.largest_frequency = self._input.rate / 4
         self._freshness = Freshness(self.device, "X and Y")
         self._frequency, self._phase, self._harmonic = 1000.0, 0.0, 1

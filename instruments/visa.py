@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import select
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -151,10 +152,25 @@ class NamedAdapter(VISAAdapter):  # type: ignore[misc]  # pymeasure has no types
 
         PyVISA-py has no working attribute for it; NI-VISA does it by itself.
         """
+        interface = self._socket()
+        if interface is not None:
+            interface.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def _socket(self) -> socket.socket | None:
+        """Socket of PyVISA-py; None for another interface, and where NI-VISA keeps it to itself."""
         sessions = getattr(self.connection.visalib, "sessions", {})
         interface = getattr(sessions.get(self.connection.session), "interface", None)
-        if isinstance(interface, socket.socket):
-            interface.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return interface if isinstance(interface, socket.socket) else None
+
+    def _hung_up(self) -> bool:
+        """Whether the other side has closed the socket, which PyVISA-py takes for a time-out."""
+        interface = self._socket()
+        if interface is None or not select.select([interface], [], [], 0)[0]:
+            return False
+        try:
+            return not interface.recv(1, socket.MSG_PEEK)
+        except OSError:
+            return True
 
     @contextmanager
     def _errors_named(self) -> Iterator[None]:
@@ -165,6 +181,8 @@ class NamedAdapter(VISAAdapter):  # type: ignore[misc]  # pymeasure has no types
         except pyvisa.VisaIOError as error:
             self._doubtful = True
             what = f"failed at {self._message!r} ({error.description or error})."
+            if error.error_code == StatusCode.error_timeout and self._hung_up():
+                raise DeviceError(self.device, f"hung up at {self._message!r}.", _REMEDY) from None
             if error.error_code == StatusCode.error_timeout:
                 waited = f"{self._now() - self._begun:.1f} s" + (", asked twice" if self._asked == _ATTEMPTS else "")
                 what = f"did not answer {self._message!r} within {waited}."

@@ -199,8 +199,10 @@ def test_lost_reference_is_a_status_and_not_a_number(opened: Any) -> None:
     bench = opened()
     start(bench)
     bench.sample_source.set_amplitude(0.0)
-    reading = bench.lock_in.read()
+    reading = bench.lock_in.look()
     assert reading.status & UNLOCKED and (reading.x, reading.y) == (0.0, 0.0)
+    with pytest.raises(DeviceError, match=r"lock_in \(Dev1/ai2, Dev1/ai1, Dev1/ai3\): reference is not locked"):
+        bench.lock_in.read()
 
 
 def test_skew_of_the_channels_is_measured_on_a_common_sine(opened: Any) -> None:

@@ -238,7 +238,7 @@ def test_ten_equal_readings_in_a_row_are_stale_and_those_of_one_moment_are_one()
     fresh = Freshness("device", "voltage")
     for count in range(6):
         fresh.check((0.5,), time=0.1 * (count % 3), spacing=0.05)  # in time order nothing is new
-    for count in range(8):
+    for count in range(6):
         fresh.check((0.5,), time=1.0 + count)
     fresh.check((0.5000001,), time=20.0)
     for count in range(8):
