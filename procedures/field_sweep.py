@@ -47,7 +47,7 @@ class FieldSweep(Measurement):
         description="Amplitude of the AC current, peak",
     )
     frequency = FloatParameter(
-        "Frequency", units="Hz", default=20150, minimum=1, maximum=100e3, description="Frequency of the current"
+        "Frequency", units="Hz", default=20150, minimum=1, maximum=500e3, description="Frequency of the current"
     )
     largest_field = FloatParameter(
         "Largest field",

@@ -24,7 +24,7 @@ def nothing_left_running() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def clean_wires(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[list[Any], ...]]:
+def clean_wires() -> Iterator[tuple[list[Any], ...]]:
     """Simulated benches, whoever opened them, understood every command and were left without sessions and tasks."""
     opened: list[SimulatedWire] = []
     left: list[str] = []
@@ -39,9 +39,10 @@ def clean_wires(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[list[Any], ..
         left.extend(f"task {name}" for name in wire.daq_server.open_tasks())
         stop(wire)
 
-    monkeypatch.setattr(SimulatedWire, "__init__", recorded)
-    monkeypatch.setattr(SimulatedWire, "close", looked_over)
-    yield opened, left
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SimulatedWire, "__init__", recorded)
+        patch.setattr(SimulatedWire, "close", looked_over)
+        yield opened, left
     refused = [f"{name}: {text}" for wire in opened for name, device in wire.devices.items() for text in device.refused]
     refused += [text for wire in opened for text in wire.daq_server.refused]
     assert (refused, left) == ([], [])
