@@ -245,8 +245,8 @@ class Bench:
         """Return what every role read last, by role; while the bench is not `occupied`, each is read now.
 
         For displays: any thread may ask, as often as it likes, and changes no number of a run. A role that cannot be
-        read keeps its values and says why in `fault`. On a simulated bench time passes for one thread alone, the one
-        that opened the bench or ran it last: the software lock-in, which needs time, is read in that thread only.
+        read keeps its values and says why in `fault`. The software lock-in needs time, which on a simulated bench
+        passes for one thread alone: while no run is on, it is read by the one that opened or ran the bench last.
         """
         faults: dict[str, str] = {}
         if self._in_use.acquire(blocking=False):
