@@ -173,7 +173,8 @@ class Run:
         """Measure every point and store the run; for what it raises see `run`."""
         self._lifecycle.move(State.RUNNING)
         try:
-            return self._execute(bench)
+            with bench.occupied():
+                return self._execute(bench)
         except KeyboardInterrupt as interrupt:
             self._end(State.ABORTED, str(interrupt))
             raise

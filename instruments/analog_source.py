@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from analysis.errors import AnalysisError
 from analysis.software_lock_in import find_reference, fit_harmonics
 from instruments.clock import Clock
-from instruments.current_source import _RampedSource
+from instruments.current_source import SourceLimits, _RampedSource
 from instruments.daq import AnalogOutput
 from instruments.daq_clocked import ClockedInput, ClockedSine
 from instruments.errors import DeviceError, LimitError
@@ -91,7 +91,8 @@ class AnalogSineSource(_RampedSource):
                 f"{role}: largest_current must be at most {ClockedSine.limit * gain:g} A peak, what 10 V make of a "
                 f"gain of {gain:g} A/V; received {largest_current:g} A. Lower it in the bench file."
             )
-        super().__init__(clock, phase, largest_current, ramp_rate)
+        limits = SourceLimits(2 * ClockedSine.limit / 2**16 * gain, largest_current, rate / 8)  # 16 bit
+        super().__init__(clock, f"{role} ({output})", phase, limits, ramp_rate)
         self.role, self.gain = role, gain
         self._channels, self._shunt, self._rate, self._grpc_options = (output, reference), shunt, rate, grpc_options
         self._zero()  # of a program that died while its sine ran, the output still holds a voltage
@@ -119,8 +120,7 @@ class AnalogSineSource(_RampedSource):
         self._sine.close()
         self._sine = made
 
-    def amplitude(self) -> float:
-        """Amplitude (A peak), read back on the shunt; 0 while nothing is put out."""
+    def _read_back(self) -> float:
         if not self._sine.running:
             return 0.0
         if self._shunt is None:
@@ -136,7 +136,7 @@ class AnalogSineSource(_RampedSource):
             Without a shunt, at an overload, or where no reference is found.
         """
         if self._shunt is None:
-            raise DeviceError(self.role, "has no shunt.", "Wire one, and name its input in the bench file.")
+            raise DeviceError(self.device, "has no shunt.", "Wire one, and name its input in the bench file.")
         record = self._shunt.input
         samples = math.ceil(max(_READ_BACK, 20 / self._sine.frequency) * record.rate)
         volts, overloads = record.acquire(samples, self._clock)
@@ -145,7 +145,7 @@ class AnalogSineSource(_RampedSource):
         try:
             found = find_reference(volts[1], record.rate, self._sine.frequency)
         except AnalysisError as error:
-            raise DeviceError(self.role, str(error), "Check the wire from the reference output.") from None
+            raise DeviceError(self.device, str(error), "Check the wire from the reference output.") from None
         turn = found.phase + 2 * math.pi * found.frequency * self._shunt.skew
         current = complex(fit_harmonics(volts[0], record.rate, found.frequency, turn).first)
         return current * math.sqrt(2) / self._shunt.resistance
@@ -157,7 +157,7 @@ class AnalogSineSource(_RampedSource):
             off = math.remainder(cmath.phase(self.measure()) - self.phase, math.tau)
             if abs(off) > _PHASE_TOLERANCE:
                 raise DeviceError(
-                    self.role,
+                    self.device,
                     f"phase of the current is {self.phase + off:.3f} rad on the shunt, not {self.phase:.3f} rad.",
                     "Check the leads (half a turn is a swapped pair), or mend `phase` in the bench file.",
                 )  # fmt: skip

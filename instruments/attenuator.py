@@ -6,10 +6,11 @@ import math
 from collections.abc import Mapping
 
 from instruments.errors import LimitError
+from instruments.live import Observed
 from instruments.roles import Quantity, Rotator, SafeStateReport
 
 
-class PlateAttenuator:
+class PlateAttenuator(Observed):
     """Half-wave plate at angle theta before a polariser, which passes cos^2(2 theta).
 
     Parameters
@@ -33,7 +34,9 @@ class PlateAttenuator:
 
     def transmission(self) -> float:
         """Transmission (0 to 1), from the angle of the plate as read back."""
-        return math.cos(2 * self._plate.angle()) ** 2
+        transmission = math.cos(2 * self._plate.angle()) ** 2
+        self._keep(transmission=(transmission, ""))
+        return transmission
 
     def identity(self) -> str:
         """Return the identity of the rotator."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
-from contextlib import ExitStack
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +23,7 @@ from instruments.bench_lock import BenchLock
 from instruments.clock import Clock, VirtualClock, WallClock
 from instruments.errors import DeviceError, LimitError
 from instruments.interrupts import held_interrupts
+from instruments.live import LiveReading, read_now
 from instruments.manual import Prompt, nobody
 from instruments.roles import (
     Attenuator,
@@ -39,6 +41,7 @@ from instruments.roles import (
     Stage,
     SumDetector,
 )
+from instruments.safe_state import try_every_step
 
 if TYPE_CHECKING:
     from instruments.simulation.wire import SimulatedWire
@@ -112,6 +115,8 @@ class Bench:
         self.file, self.sample, self.notes, self.overrides = file, sample, dict(notes), dict(overrides)
         self.faults: dict[str, Exception] = {}
         self._closed = False
+        self._occupied = False
+        self._in_use = threading.RLock()
         self._resources = ExitStack()
         try:
             self._connect(realtime)
@@ -211,6 +216,20 @@ class Bench:
                 f"{source.role}: amplitude must be at most {source.largest_current:g} A peak; setting it to "
                 f"{amplitude:g} A is refused. Lower the current in the recipe."
             )
+        if 0 < amplitude < source.least_current:
+            raise LimitError(
+                f"{source.role}: amplitude must be at least {source.least_current:.3g} A peak, its least; "
+                f"setting it to {amplitude:g} A is refused. Raise the current in the recipe."
+            )
+
+    def check_frequency(self, path: CurrentPath, frequency: float) -> None:
+        """Raise `LimitError` where `frequency` (Hz) on `path` exceeds what its source or the lock-in can do."""
+        for instrument in (self.source(path), self.lock_in):
+            if frequency > instrument.largest_frequency:
+                raise LimitError(
+                    f"{instrument.role}: frequency must be at most {instrument.largest_frequency:g} Hz; setting it to "
+                    f"{frequency:g} Hz is refused. Lower the frequency in the recipe."
+                )
 
     def check_field(self, field: float) -> None:
         """Raise `LimitError` where `field` (T) in the plane exceeds what magnet or sample bear."""
@@ -263,6 +282,32 @@ class Bench:
             description[item.role] = {"identity": item.identity(), "settings": settings}
         return description
 
+    @contextmanager
+    def occupied(self) -> Iterator[None]:
+        """Keep the instruments for the calling thread: `live` leaves them alone meanwhile. A run does so by itself."""
+        with self._in_use:
+            before, self._occupied = self._occupied, True
+            try:
+                yield
+            finally:
+                self._occupied = before
+
+    def live(self) -> dict[str, LiveReading]:
+        """Return what every role read last, by role; while the bench is not `occupied`, each is read now.
+
+        For displays: any thread may ask, as often as it likes, and changes no number of a run. A role that cannot be
+        read keeps its values and says why in `fault`. The software lock-in needs time, which on a simulated bench
+        passes for one thread alone: while no run is on, it is read by the one that opened or ran the bench last.
+        """
+        faults: dict[str, str] = {}
+        if self._in_use.acquire(blocking=False):
+            try:
+                if not self._occupied and not self._closed:
+                    faults = read_now(self.instruments)
+            finally:
+                self._in_use.release()
+        return {item.role: item.latest._replace(fault=faults.get(item.role, "")) for item in self.instruments}
+
     @property
     def light_side(self) -> Side:
         """Side of the film from which the light comes."""
@@ -277,7 +322,8 @@ class Bench:
 
     def make_safe(self) -> list[SafeStateReport]:
         """Bring every instrument to its safe state; all are tried, whatever fails."""
-        return [item.make_safe() for item in self.instruments]
+        with self.occupied():
+            return [item.make_safe() for item in self.instruments]
 
     def close(self) -> None:
         """Make safe, then let go of every connection; a second call does nothing.
@@ -289,10 +335,9 @@ class Bench:
         """
         if self._closed:
             return
-        self._closed = True
-        with held_interrupts():
-            reports = self.make_safe()
-            self._resources.close()
+        with held_interrupts(), self.occupied():
+            self._closed = True
+            reports = [*self.make_safe(), try_every_step("connections", [("closed", self._resources.close)])]
         failed = [f"{report.role}: {step}" for report in reports for step in report.failed]
         if failed:
             raise DeviceError(

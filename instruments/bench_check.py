@@ -12,7 +12,7 @@ from instruments.errors import finite
 from instruments.roles import Instrument
 
 
-class LiveReading(NamedTuple):
+class CheckedReading(NamedTuple):
     """What an instrument reads now."""
 
     quantity: str
@@ -47,7 +47,7 @@ class InstrumentCheck:
     driver: str
     addresses: dict[str, str | int]
     identity: str = ""
-    reading: LiveReading | None = None
+    reading: CheckedReading | None = None
     fault: str = ""
 
 
@@ -86,29 +86,29 @@ def _in_one_line(error: Exception) -> str:
     return " ".join(text.split())
 
 
-def _angle(rotator: Instrument) -> LiveReading:
+def _angle(rotator: Instrument) -> CheckedReading:
     angle, unit = rotator.settings().get("angle", ("not set yet", ""))  # nobody knows before a person was asked
-    return LiveReading("angle", angle if isinstance(angle, str) else finite(rotator.role, "angle", angle), unit)
+    return CheckedReading("angle", angle if isinstance(angle, str) else finite(rotator.role, "angle", angle), unit)
 
 
-def _number(quantity: str, read: Callable[[Any], float], unit: str) -> Callable[[Any], LiveReading]:
-    return lambda instrument: LiveReading(quantity, finite(instrument.role, quantity, read(instrument)), unit)
+def _number(quantity: str, read: Callable[[Any], float], unit: str) -> Callable[[Any], CheckedReading]:
+    return lambda instrument: CheckedReading(quantity, finite(instrument.role, quantity, read(instrument)), unit)
 
 
-_READINGS: dict[str, Callable[[Any], LiveReading]] = {
+_READINGS: dict[str, Callable[[Any], CheckedReading]] = {
     "lock_in": _number("X (rms)", lambda lock_in: lock_in.read().x, "V"),
     "sample_source": _number("current (peak)", lambda source: source.amplitude(), "A"),
     "calibration_source": _number("current (peak)", lambda source: source.amplitude(), "A"),
-    "relay": lambda relay: LiveReading("path", relay.selected(), ""),
+    "relay": lambda relay: CheckedReading("path", relay.selected(), ""),
     "magnet": _number("field", lambda magnet: magnet.measure(), "T"),
     "stage": _number("x", lambda stage: stage.position()[0], "m"),
     "polarization_plate": _angle,
     "analyser_plate": _angle,
     "quarter_wave": _angle,
     "field_angle": _angle,
-    "signal_switch": lambda switch: LiveReading("signal", switch.selected(), ""),
+    "signal_switch": lambda switch: CheckedReading("signal", switch.selected(), ""),
     "perpendicular_magnet": _number("field", lambda magnet: magnet.measure(), "T"),
-    "shutter": lambda shutter: LiveReading("shutter", "open" if shutter.is_open() else "closed", ""),
+    "shutter": lambda shutter: CheckedReading("shutter", "open" if shutter.is_open() else "closed", ""),
     "attenuator": _number("transmission", lambda attenuator: attenuator.transmission(), ""),
     "sum_detector": _number("sum", lambda detector: detector.read(), "V"),
 }

@@ -74,8 +74,8 @@ class Connections:
             grpc_options = GrpcSessionOptions(channel, "")
         self.grpc_options = grpc_options
 
-    def adapter(self, resource: str, line: Mapping[str, Any] | None = None) -> NamedAdapter:
-        """Connection to the VISA address `resource`; `DeviceError` where it cannot be opened.
+    def adapter(self, resource: str, model: str = "", line: Mapping[str, Any] | None = None) -> NamedAdapter:
+        """Connection to a `model` at the VISA address `resource`; `DeviceError` where it cannot be opened.
 
         `line` holds the settings of the serial line where it is one.
         """
@@ -83,7 +83,9 @@ class Connections:
             tables = self.file.roles()
             roles = [role for role, table in tables.items() if resource in table.addresses().values()]
             settings = line if line is not None and resource.upper().startswith("ASRL") else {}
-            self._adapters[resource] = NamedAdapter(resource, self._visa_library, roles, **settings)
+            self._adapters[resource] = NamedAdapter(
+                resource, self._visa_library, roles, model=model, now=self.clock.now, **settings
+            )
             self._resources.callback(self._adapters[resource].close)
         return self._adapters[resource]
 
@@ -108,7 +110,7 @@ class Connections:
         DeviceError
             Where nothing answers, or something else; it names role and address.
         """
-        adapter = self.adapter(resource, line)
+        adapter = self.adapter(resource, kind.__name__, line)
         if resource in self._drivers:
             known = self._drivers[resource]
             if isinstance(known, kind):

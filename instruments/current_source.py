@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from pymeasure.instruments.keithley import Keithley6221
 
 from instruments.clock import Clock
 from instruments.errors import DeviceError, LimitError, finite
+from instruments.live import Observed
 from instruments.lock_in import SR830LockIn, SR860LockIn
 from instruments.roles import Quantity, SafeStateReport
 from instruments.safe_state import try_every_step
@@ -19,21 +20,48 @@ from instruments.safe_state import try_every_step
 _RAMP_STEP = 0.1  # s between two steps of a ramp
 
 
-class _RampedSource(ABC):
-    """Limits and ramps that both sources share. Amplitudes are peak values in ampere."""
+class SourceLimits(NamedTuple):
+    """Least amplitude above zero and largest (A peak), and largest frequency (Hz) of a source."""
+
+    least_current: float
+    largest_current: float
+    largest_frequency: float
+
+
+class _RampedSource(Observed, ABC):
+    """Limits and ramps that all sources share. Amplitudes are peak values in ampere.
+
+    Parameters
+    ----------
+    clock
+        Time of the bench.
+    device
+        What messages call it.
+    phase
+        Of its current (rad).
+    limits
+        Least amplitude above zero and largest (A peak), and largest frequency (Hz).
+    ramp_rate
+        Slew limit (A/s).
+    """
 
     role: str
 
-    def __init__(self, clock: Clock, phase: float, largest_current: float, ramp_rate: float) -> None:
-        self._clock = clock
+    def __init__(self, clock: Clock, device: str, phase: float, limits: SourceLimits, ramp_rate: float) -> None:
+        self._clock, self.device = clock, device
         self.phase = phase
-        self.largest_current = largest_current
+        self.least_current, self.largest_current, self.largest_frequency = limits
         self._ramp_rate = ramp_rate
         self._asked = 0.0
 
     def set_amplitude(self, amplitude: float) -> None:
         """Ramp to `amplitude` (A peak), at least 0."""
         self._check_limit(amplitude)
+        if 0 < amplitude < self.least_current:
+            raise LimitError(
+                f"{self.role}: amplitude must be 0 or at least {self.least_current:.3g} A peak, its least; "
+                f"setting it to {amplitude:g} A is refused. Use a larger current."
+            )
         steps = max(1, math.ceil(abs(amplitude - self._asked) / (self._ramp_rate * _RAMP_STEP)))
         for level in np.linspace(self._asked, amplitude, steps + 1)[1:]:
             if level > self._asked:  # the limit may be lowered meanwhile, and the way down stays open
@@ -44,7 +72,7 @@ class _RampedSource(ABC):
         received = self.amplitude()
         if abs(received - amplitude) > self._resolution(amplitude):
             raise DeviceError(
-                self.role, f"amplitude was set to {amplitude:g} A peak but reads back {received:g} A.",
+                self.device, f"amplitude was set to {amplitude:g} A peak but reads back {received:g} A.",
                 "Check the range of the source.",
             )  # fmt: skip
 
@@ -56,9 +84,14 @@ class _RampedSource(ABC):
                 "instrument and sample bear it."
             )
 
-    @abstractmethod
     def amplitude(self) -> float:
         """Amplitude (A peak), read back."""
+        amplitude = self._read_back()
+        self._keep(amplitude=(amplitude, "A"))
+        return amplitude
+
+    @abstractmethod
+    def _read_back(self) -> float: ...
 
     @abstractmethod
     def _put(self, amplitude: float) -> None: ...
@@ -79,6 +112,8 @@ class Keithley6221Source(_RampedSource):
     role = "sample_source"
     reference: Literal["internal", "external"] = "external"
     clips_at = 0.105  # A peak
+    _ranges = (2e-9, 2e-8, 2e-7, 2e-6, 2e-5, 2e-4, 2e-3, 2e-2, 0.1)  # A
+    _steps = 1e4  # of a range, at least (specifications: 10 uA in the range of 100 mA, 100 fA in that of 2 nA)
 
     def __init__(
         self,
@@ -95,7 +130,9 @@ class Keithley6221Source(_RampedSource):
                 f"sample_source: largest_current of a Keithley 6221 must be at most 0.105 A peak; received "
                 f"{largest_current:g} A. Lower it in the bench file, or use a power voltage-to-current amplifier."
             )
-        super().__init__(clock, phase, largest_current, ramp_rate)
+        least = next((span for span in self._ranges if span >= largest_current), self._ranges[-1]) / self._steps
+        limits = SourceLimits(least, largest_current, 100e3)
+        super().__init__(clock, driver.adapter.device, phase, limits, ramp_rate)
         self.driver = driver
         self._running = False
         driver.waveform_abort()
@@ -116,15 +153,14 @@ class Keithley6221Source(_RampedSource):
         received = self.driver.waveform_frequency
         if not math.isclose(received, frequency, rel_tol=1e-5):
             raise DeviceError(
-                "Keithley 6221", f"frequency was set to {frequency:g} Hz but reads back {received:g} Hz.",
+                self.device, f"frequency was set to {frequency:g} Hz but reads back {received:g} Hz.",
                 "Choose a frequency of at most six digits between 1 mHz and 100 kHz.",
             )  # fmt: skip
 
-    def amplitude(self) -> float:
-        """Amplitude (A peak), read back; 0 while the wave is stopped."""
+    def _read_back(self) -> float:
         if not self._running:
             return 0.0
-        return finite(self.role, "amplitude", float(self.driver.waveform_amplitude))
+        return finite(self.device, "amplitude", float(self.driver.waveform_amplitude))
 
     def _put(self, amplitude: float) -> None:
         if amplitude == 0:
@@ -200,7 +236,10 @@ class AmplifiedSineSource(_RampedSource):
                 f"calibration_source: largest_current must be at most {most:g} A peak, what {lock_in.largest_sine:g} V "
                 f"rms make of a gain of {gain:g} A/V; received {largest_current:g} A. Lower it in the bench file."
             )
-        super().__init__(clock, phase, largest_current, ramp_rate)
+        limits = SourceLimits(
+            (lock_in.least_sine + lock_in.sine_step) * math.sqrt(2) * gain, largest_current, lock_in.largest_frequency
+        )
+        super().__init__(clock, f"calibration_source on {lock_in.device}", phase, limits, ramp_rate)
         self.driver = lock_in.driver
         self._lock_in = lock_in
         self.gain = gain
@@ -210,20 +249,9 @@ class AmplifiedSineSource(_RampedSource):
         """Set the frequency (Hz) of the internal reference."""
         self.driver.frequency = frequency
 
-    def amplitude(self) -> float:
-        """Amplitude (A peak), from the sine voltage read back."""
-        rms = finite(self.role, "sine voltage", float(self.driver.sine_voltage))
+    def _read_back(self) -> float:
+        rms = finite(self.device, "sine voltage", float(self.driver.sine_voltage))
         return 0.0 if rms <= self._lock_in.least_sine else rms * math.sqrt(2) * self.gain
-
-    def set_amplitude(self, amplitude: float) -> None:
-        """Ramp to `amplitude` (A peak); between 0 and what the least of the sine output makes there is nothing."""
-        smallest = self._lock_in.least_sine * math.sqrt(2) * self.gain
-        if 0 < amplitude <= smallest:
-            raise LimitError(
-                f"{self.role}: amplitude must be 0 or above {smallest:.3g} A peak, the least of the sine output; "
-                f"setting it to {amplitude:g} A is refused. Use a larger current."
-            )
-        super().set_amplitude(amplitude)
 
     def _put(self, amplitude: float) -> None:
         self.driver.sine_voltage = max(self._lock_in.least_sine, amplitude / (math.sqrt(2) * self.gain))

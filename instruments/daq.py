@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -28,6 +29,7 @@ _REMEDIES = {
     -201003: "Check that the card is plugged in and has power.",
     -50103: "Close the program or task that holds it.",
 }
+_TIMEOUTS = (-200284, -200560)
 _LOOK_UP = "Look the error up in NI MAX."
 
 # A card has one converter for its inputs: reads in two threads at once would fail with "resource reserved".
@@ -93,14 +95,17 @@ class _OpenTask:
     def _errors_named(self, purpose: str) -> Iterator[None]:
         from nidaqmx.errors import DaqError, DaqNotFoundError, Error, RpcError
 
+        start = time.monotonic()
         try:
             yield
         except DaqError as error:
             reason = str(error).splitlines()[0]
-            what = f"cannot {purpose}: NI error {error.error_code}, {reason}"
+            waited = f" after {time.monotonic() - start:.1f} s" if error.error_code in _TIMEOUTS else ""
+            what = f"cannot {purpose}: NI error {error.error_code}{waited}, {reason}"
             raise DeviceError(self.device, what, _REMEDIES.get(error.error_code, _LOOK_UP)) from error
         except RpcError as error:
-            what = f"cannot {purpose}: no valid answer from the NI driver ({error})."
+            waited = f"{time.monotonic() - start:.1f} s"
+            what = f"cannot {purpose}: no valid answer from the NI driver after {waited} ({error})."
             remedy = "Check that its server runs, then open the bench again."
             raise DeviceError(self.device, what, remedy) from error
         except DaqNotFoundError as error:

@@ -165,6 +165,11 @@ class ClockedSine(_OpenTask):
                 self._task.start()
                 self.running = True
 
+    def close(self) -> None:
+        """Free the task: nothing is repeated any more, outputs keep their last value."""
+        self.running = False
+        super().close()
+
     def silence(self, clock: Clock) -> None:
         """Repeat zeros, then stop: an output keeps the last value that it had."""
         if not self.running:

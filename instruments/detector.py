@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from instruments.clock import Clock
 from instruments.daq import AnalogInput
+from instruments.freshness import Freshness
+from instruments.live import Observed
 from instruments.roles import Quantity, SafeStateReport
 
 
-class AnalogSum:
+class AnalogSum(Observed):
     """Sum signal, proportional to the detected power.
 
     Parameters
     ----------
     input
         Analog input.
+    clock
+        Time of the bench.
     gain
         Gain of the difference at the lock-in frequency over the DC gain of the sum, as far as it is known.
     responsivity
@@ -27,13 +32,19 @@ class AnalogSum:
 
     role = "sum_detector"
 
-    def __init__(self, input: AnalogInput, *, gain: float, responsivity: float, offset: float, light_side: str) -> None:
+    def __init__(
+        self, input: AnalogInput, clock: Clock, *, gain: float, responsivity: float, offset: float, light_side: str
+    ) -> None:
+        self._clock, self._freshness = clock, Freshness(input.device, "voltage")
         self._input, self.gain, self.responsivity = input, gain, responsivity
         self._offset, self.light_side = offset, light_side
 
     def read(self, samples: int = 20) -> float:
-        """Sum voltage (V), mean of `samples` readings, offset subtracted."""
-        return self._input.read(samples) - self._offset
+        """Sum voltage (V), mean of `samples` readings less the offset; `DeviceError` where it repeats for ever."""
+        volts = self._input.read(samples)
+        self._freshness.check((volts,), self._clock.now())
+        self._keep(sum=(volts - self._offset, "V"))
+        return volts - self._offset
 
     def identity(self) -> str:
         """Return the card that reads it."""

@@ -6,15 +6,15 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import pyvisa
 from pymeasure.adapters import VISAAdapter
 from pymeasure.instruments import Instrument
-from pyvisa.constants import StatusCode
 
 from instruments.clock import Clock
 from instruments.errors import DeviceError
+from instruments.live import Observed
 from instruments.roles import Quantity, SafeStateReport
 from instruments.safe_state import try_every_step
+from instruments.visa import is_timeout
 
 STATUS = {
     0: "no error",
@@ -50,7 +50,7 @@ class ElliptecBus(Instrument):  # type: ignore[misc]
         super().__init__(adapter, name, includeSCPI=False, **arguments)
 
 
-class ElliptecRotator:
+class ElliptecRotator(Observed):
     """One ELL14; angles in radian, the module counts pulses.
 
     Parameters
@@ -121,7 +121,9 @@ class ElliptecRotator:
         """Angle (rad), read back."""
         pulses = _signed(self._ask("gp", "PO"))
         read = math.tau * pulses / self.pulses_per_revolution - self._zero
-        return self._asked + math.remainder(read - self._asked, math.tau)
+        angle = self._asked + math.remainder(read - self._asked, math.tau)
+        self._keep(angle=(angle, "rad"))
+        return angle
 
     def identity(self) -> str:
         """Return maker, model, serial number and firmware."""
@@ -146,10 +148,11 @@ class ElliptecRotator:
     def _ask(self, command: str, expected: str) -> str:
         """Send a query; return what follows `expected` in the reply."""
         self.bus.adapter.flush_read_buffer()  # of a move that was interrupted, or a late reply
-        self._write(command)
-        reply = self._read()
-        if reply is None:
-            raise self._error(f"does not answer to {command!r}.", "Check its power and cable, and the address.")
+        try:
+            self._write(command)
+            reply = str(self.bus.read()).strip()
+        except DeviceError as error:  # of the line, which is not one mount's own
+            raise self._error(error.what, "Check its power and cable, and the address.") from error
         return self._content(reply, expected)
 
     def _move(self, command: str) -> None:
@@ -171,8 +174,7 @@ class ElliptecRotator:
         try:
             return str(self.bus.read()).strip()
         except DeviceError as error:
-            cause = error.__cause__
-            if isinstance(cause, pyvisa.VisaIOError) and cause.error_code == StatusCode.error_timeout:
+            if is_timeout(error):
                 return None
             raise
 
@@ -190,7 +192,7 @@ class ElliptecRotator:
         return self._error(f"reports status {status}, {meaning}.", "See the ELLx protocol manual, then home it.")
 
     def _error(self, what: str, remedy: str) -> DeviceError:
-        return DeviceError(f"{self.role} (ELL14 {self._address})", what, remedy)
+        return DeviceError(f"{self.role} (ELL14 {self._address}, {self.bus.adapter.resource_name})", what, remedy)
 
 
 def _signed(text: str) -> int:

@@ -12,14 +12,36 @@ from pymeasure.instruments.srs import SR830, SR860
 from analysis import detection
 from instruments.clock import Clock
 from instruments.errors import DeviceError, LimitError, finite
-from instruments.roles import LockInReading, Quantity, SafeStateReport
+from instruments.freshness import Freshness
+from instruments.live import Observed
+from instruments.roles import (
+    FILTER_OVERLOAD,
+    INPUT_OVERLOAD,
+    OUTPUT_OVERLOAD,
+    UNLOCKED,
+    LockInReading,
+    Quantity,
+    SafeStateReport,
+)
 from instruments.safe_state import try_every_step
 
-INPUT_OVERLOAD, FILTER_OVERLOAD, OUTPUT_OVERLOAD, UNLOCKED = 1, 2, 4, 8
-"""Bits of `LockInReading.status`, whatever the instrument calls them."""
+_COMPLAINTS = {
+    UNLOCKED: ("reference is not locked.", "Check the cable to its reference input."),
+    INPUT_OVERLOAD: ("input is overloaded.", "Reduce the signal, or look for pick-up."),
+    FILTER_OVERLOAD: ("filter is overloaded.", "Choose a larger range, or look for interference."),
+    OUTPUT_OVERLOAD: ("output is overloaded.", "Choose a larger range."),
+}
 
 
-class _StanfordLockIn(ABC):
+def trusted(device: str, reading: LockInReading) -> LockInReading:
+    """Return `reading` of `device`; `DeviceError` where its status tells of an overload or a lost reference."""
+    for bit, (what, remedy) in _COMPLAINTS.items():
+        if reading.status & bit:
+            raise DeviceError(device, what, remedy)
+    return reading
+
+
+class _StanfordLockIn(Observed, ABC):
     """What both models have in common: choices that are held against the driver's lists and read back.
 
     Parameters
@@ -37,7 +59,7 @@ class _StanfordLockIn(ABC):
     role = "lock_in"
     model: ClassVar[str]
     lowest_frequency: ClassVar[float] = 1e-3
-    highest_frequency: ClassVar[float]
+    largest_frequency: float
     least_sine: ClassVar[float]
     largest_sine: ClassVar[float]
     sine_step: ClassVar[float]
@@ -45,8 +67,9 @@ class _StanfordLockIn(ABC):
     _largest_harmonic: ClassVar[int]
 
     def __init__(self, driver: Any, clock: Clock) -> None:
-        self.driver = driver
+        self.driver, self.device = driver, str(driver.adapter.device)
         self._clock = clock
+        self._freshness = Freshness(self.device, "X and Y")
         self._phase = 0.0
         self._harmonic = 1
         self._frequency = float(driver.frequency)
@@ -94,9 +117,9 @@ class _StanfordLockIn(ABC):
 
     def set_reference(self, source: Literal["internal", "external"], frequency: float, phase: float) -> None:
         """Choose the reference; phase of the current in rad. Detection begins at the first harmonic."""
-        if not self.lowest_frequency <= frequency <= self.highest_frequency:
+        if not self.lowest_frequency <= frequency <= self.largest_frequency:
             raise LimitError(
-                f"{self.model}: reference frequency must lie in 1 mHz to {self.highest_frequency * 1e-3:g} kHz; "
+                f"{self.model}: reference frequency must lie in 1 mHz to {self.largest_frequency * 1e-3:g} kHz; "
                 f"setting it to {frequency:g} Hz is refused. Check the recipe."
             )
         self._set_source(source)
@@ -108,7 +131,7 @@ class _StanfordLockIn(ABC):
 
     def set_harmonic(self, harmonic: int) -> None:
         """Detect at `harmonic` times the reference, the phase of the current as many times; wait for it to settle."""
-        largest = min(self._largest_harmonic, math.floor(self.highest_frequency / self._frequency))
+        largest = min(self._largest_harmonic, math.floor(self.largest_frequency / self._frequency))
         if not 1 <= harmonic <= largest:
             raise LimitError(
                 f"{self.model}: harmonic must lie in 1 to {largest} at {self._frequency:g} Hz; setting it to "
@@ -144,16 +167,28 @@ class _StanfordLockIn(ABC):
         """Equivalent noise bandwidth (Hz)."""
         return detection.noise_bandwidth(time_constant, slope)
 
-    def read(self) -> LockInReading:
-        """Read X and Y at one instant, and the status latched since the last reading.
+    def look(self) -> LockInReading:
+        """Read X and Y at one instant, and the status latched since the last reading, good or not.
 
         Raises
         ------
         DeviceError
             Where X or Y is no number.
         """
-        x, y = (finite(f"lock_in {self.model}", "X or Y", voltage) for voltage in self._snapshot())
-        return LockInReading(x, y, self._status())
+        x, y = (finite(self.device, "X or Y", voltage) for voltage in self._snapshot())
+        reading = LockInReading(x, y, self._status())
+        self._keep(x=(x, "V"), y=(y, "V"), status=(float(reading.status), ""))
+        return reading
+
+    def read(self) -> LockInReading:
+        """Read X and Y; `DeviceError` also at an overload, without a reference, or where they repeat for ever."""
+        reading = trusted(self.device, self.look())
+        self._freshness.check(
+            (reading.x, reading.y),
+            self._clock.now(),
+            1 / (2 * detection.noise_bandwidth(self._time_constant, self._slope)),
+        )
+        return reading
 
     def clear_status(self) -> None:
         """Forget overloads and unlocks that were latched until now."""
@@ -165,7 +200,7 @@ class _StanfordLockIn(ABC):
 
     def settings(self) -> Mapping[str, Quantity]:
         """Return settings, read back."""
-        frequency = finite(f"lock_in {self.model}", "frequency", float(self.driver.frequency))
+        frequency = finite(self.device, "frequency", float(self.driver.frequency))
         return {
             "frequency": (frequency, "Hz"),
             "reference_source": (self.driver.reference_source, ""),
@@ -185,7 +220,7 @@ class _StanfordLockIn(ABC):
     def _pair(self, answer: Sequence[float | str]) -> tuple[float, float]:
         if len(answer) != 2 or not all(isinstance(part, float) for part in answer):
             raise DeviceError(
-                f"lock_in {self.model}", f"answers {list(answer)} where X and Y were asked for.",
+                self.device, f"answers {list(answer)} where X and Y were asked for.",
                 "Check instrument and cable.",
             )  # fmt: skip
         return float(answer[0]), float(answer[1])
@@ -193,7 +228,7 @@ class _StanfordLockIn(ABC):
     def _compare(self, name: str, asked: float, received: float, unit: str) -> None:
         if not math.isclose(asked, received, rel_tol=1e-5, abs_tol=1e-9):
             raise DeviceError(
-                self.model, f"{name} was set to {asked:g} {unit} but reads back {received:g} {unit}.",
+                self.device, f"{name} was set to {asked:g} {unit} but reads back {received:g} {unit}.",
                 "Check that no one else drives the instrument.",
             )  # fmt: skip
 
@@ -202,7 +237,7 @@ class SR830LockIn(_StanfordLockIn):
     """Stanford Research SR830."""
 
     model = "SR830"
-    highest_frequency = 102e3
+    largest_frequency = 102e3
     least_sine, largest_sine, sine_step = 0.004, 5.0, 0.002  # V rms
     _time_constants = SR830.TIME_CONSTANTS
     _largest_harmonic = 19998  # the driver refuses the last one that the instrument has
@@ -223,7 +258,7 @@ class SR830LockIn(_StanfordLockIn):
         return self._pair(self.driver.xy)
 
     def _status(self) -> int:
-        word = finite("lock_in SR830", "status", float(self.driver.ask("LIAS?")))
+        word = finite(self.device, "status", float(self.driver.ask("LIAS?")))
         return int(word) & 0b1111  # overloads and reference unlock; the rest are events
 
 
@@ -238,7 +273,7 @@ class SR860LockIn(_StanfordLockIn):
     """
 
     model = "SR860"
-    highest_frequency = 500e3
+    largest_frequency = 500e3
     least_sine, largest_sine, sine_step = 1e-9, 2.0, 1e-9  # V rms
     _time_constants = SR860.TIME_CONSTANTS
     _largest_harmonic = 98
@@ -268,5 +303,5 @@ class SR860LockIn(_StanfordLockIn):
         return self._pair(self.driver.snap("X", "Y"))
 
     def _status(self) -> int:
-        word = int(finite("lock_in SR860", "status", float(self.driver.ask("LIAS?"))))
+        word = int(finite(self.device, "status", float(self.driver.ask("LIAS?"))))
         return INPUT_OVERLOAD * bool(word & 16) | OUTPUT_OVERLOAD * bool(word & 0b11) | UNLOCKED * bool(word & 0b1000)

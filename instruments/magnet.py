@@ -13,7 +13,8 @@ from pymeasure.instruments.lakeshore import LakeShore425
 
 from instruments.clock import Clock
 from instruments.daq import AnalogInput, AnalogOutput
-from instruments.errors import DeviceError, LimitError
+from instruments.errors import DeviceError, LimitError, finite
+from instruments.live import Observed
 from instruments.roles import Quantity, SafeStateReport
 from instruments.safe_state import try_every_step
 
@@ -59,13 +60,15 @@ class MagnetLimits:
     tolerance: float
 
 
-class _ClosedLoopMagnet(ABC):
+class _ClosedLoopMagnet(Observed, ABC):
     """Ramps a supply within the slew limit and corrects it until the probe agrees.
 
     Parameters
     ----------
     clock
         Time of the bench.
+    device
+        What messages call it.
     tesla_per_unit
         Nominal field per unit of the supply's level (T/V or T/A); the loop corrects what it is off.
     limits
@@ -79,15 +82,20 @@ class _ClosedLoopMagnet(ABC):
     _overshoot = 0.05  # of the limit, that the probe may read on the way
     _trust = 0.25  # by which the nominal tesla_per_unit may be wrong
 
-    def __init__(self, clock: Clock, tesla_per_unit: float, limits: MagnetLimits, role: str) -> None:
-        self.role = role
+    def __init__(self, clock: Clock, device: str, tesla_per_unit: float, limits: MagnetLimits, role: str) -> None:
+        self.role, self.device = role, device
         self._clock, self._tesla_per_unit, self._limits = clock, tesla_per_unit, limits
         self.largest_field = limits.largest_field
         self._level = self._present_level()
 
-    @abstractmethod
     def measure(self) -> float:
-        """Field (T) at the probe."""
+        """Field (T) at the probe; `DeviceError` where it reads what is no field."""
+        field = self._read_probe()
+        self._keep(field=(field, "T"))
+        return field
+
+    @abstractmethod
+    def _read_probe(self) -> float: ...
 
     @abstractmethod
     def _put(self, level: float) -> None:
@@ -119,7 +127,7 @@ class _ClosedLoopMagnet(ABC):
                 break  # a dead probe must not drive the supply ever higher
             self._ramp(level)
         raise DeviceError(
-            self.role,
+            self.device,
             f"the Hall probe reads {self.measure():.5g} T, not {field:.5g} T, and corrections do not help.",
             "Check the supply, the probe's position and the nominal field per volt or ampere in the bench file.",
         )
@@ -151,7 +159,9 @@ class _ClosedLoopMagnet(ABC):
         self._clock.wait(10 * self._limits.lag)
         field = self.measure()
         if abs(field) > 20 * self._limits.tolerance:
-            raise DeviceError(self.role, f"the Hall probe still reads {field:.3g} T.", "Switch the supply off by hand.")
+            raise DeviceError(
+                self.device, f"the Hall probe still reads {field:.3g} T.", "Switch the supply off by hand."
+            )
 
 
 class AnalogMagnet(_ClosedLoopMagnet):
@@ -184,10 +194,9 @@ class AnalogMagnet(_ClosedLoopMagnet):
         role: str,
     ) -> None:
         self._output, self._probe = output, probe
-        super().__init__(clock, tesla_per_volt, limits, role)
+        super().__init__(clock, f"{role} ({output.channel}, {probe.input.channel})", tesla_per_volt, limits, role)
 
-    def measure(self) -> float:
-        """Field (T) at the Hall probe."""
+    def _read_probe(self) -> float:
         return self._probe.read()
 
     def _put(self, level: float) -> None:
@@ -275,25 +284,18 @@ class KepcoMagnet(_ClosedLoopMagnet):
         gaussmeter.unit = "T"
         gaussmeter.dc_mode()
         gaussmeter.range = 10e3 * 1.05 * limits.largest_field  # gauss; the driver takes the next larger range
-        super().__init__(clock, tesla_per_ampere, limits, role)
+        super().__init__(clock, supply.adapter.device, tesla_per_ampere, limits, role)
         if not supply.output_enabled:
             supply.operating_mode = "CURR"
             supply.current_setpoint = 0
             supply.voltage_setpoint = voltage_limit
             supply.output_enabled = True
 
-    def measure(self) -> float:
-        """Field (T) that the gaussmeter reads, its offset subtracted.
-
-        Raises
-        ------
-        DeviceError
-            Where the gaussmeter answers with what is no field (no probe, overload).
-        """
+    def _read_probe(self) -> float:
         value = self.gaussmeter.field
         if not (isinstance(value, float | int) and math.isfinite(value)):
             raise DeviceError(
-                f"{self.role} (Lake Shore 425)", f"reads {value!r}, which is no field.",
+                self.gaussmeter.adapter.device, f"reads {value!r}, which is no field.",
                 "Plug the probe in, or choose a larger range.",
             )  # fmt: skip
         return float(value) - self._offset
@@ -305,15 +307,17 @@ class KepcoMagnet(_ClosedLoopMagnet):
                 f"{level:g} A is refused. Lower the field, or check `tesla_per_ampere` in the bench file."
             )
         self.supply.current_setpoint = level
-        received = float(self.supply.current_setpoint)
+        received = finite(self.supply.adapter.device, "current", float(self.supply.current_setpoint))
         if abs(received - level) > 1e-3 * self.largest_current:
             raise DeviceError(
-                f"{self.role} (Kepco BOP)", f"current was set to {level:g} A but reads back {received:g} A.",
+                self.supply.adapter.device, f"current was set to {level:g} A but reads back {received:g} A.",
                 "Check that the supply is in current mode and no one else drives it.",
             )  # fmt: skip
 
     def _present_level(self) -> float:
-        return float(self.supply.current) if self.supply.output_enabled else 0.0
+        if not self.supply.output_enabled:
+            return 0.0
+        return finite(self.supply.adapter.device, "current", float(self.supply.current))
 
     def identity(self) -> str:
         """Return the answers of supply and gaussmeter to *IDN?."""

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 
 from instruments.errors import DeviceError
+from instruments.live import Observed
 from instruments.roles import Quantity, SafeStateReport
 
 Prompt = Callable[[str], None]
@@ -19,7 +20,7 @@ def nobody(request: str) -> None:
     )
 
 
-class ManualRotator:
+class ManualRotator(Observed):
     """Rotation mount that is turned by hand; what was asked for last counts as its angle.
 
     Parameters
@@ -53,6 +54,7 @@ class ManualRotator:
         """
         if self._angle is None:
             raise DeviceError(self.role, "was not set yet.", "Set it before it is read.")
+        self._keep(angle=(self._angle, "rad"))
         return self._angle
 
     def identity(self) -> str:
@@ -69,7 +71,7 @@ class ManualRotator:
         return SafeStateReport(self.role, ["nothing to do"])
 
 
-class ManualShutter:
+class ManualShutter(Observed):
     """Shutter, or a card in the beam, that a person moves; what was asked for last counts as its state."""
 
     role = "shutter"
@@ -96,6 +98,7 @@ class ManualShutter:
         """
         if self._open is None:
             raise DeviceError(self.role, "was not set yet.", "Open or close it before it is read.")
+        self._keep(open=(float(self._open), ""))
         return self._open
 
     def _ask(self, opened: bool, request: str) -> None:

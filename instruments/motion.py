@@ -11,6 +11,7 @@ from pymeasure.instruments.newport.esp300 import Axis
 from instruments.clock import Clock
 from instruments.daq import DigitalOutput
 from instruments.errors import DeviceError, LimitError, finite
+from instruments.live import LiveReading, Observed
 from instruments.roles import Quantity, Rotator, SafeStateReport
 from instruments.safe_state import try_every_step
 
@@ -47,7 +48,8 @@ class Esp300Axis:
     ) -> None:
         self.controller = controller
         self._axis = Axis(axis, controller)
-        self._clock, self.name, self._travel, self._resolution = clock, name, travel, resolution
+        self._clock, self._travel, self._resolution = clock, travel, resolution
+        self.name = f"{name} (ESP300 axis {axis}, {controller.adapter.resource_name})"
 
     def move_to(self, position: float) -> None:
         """Move and wait until the axis stands where it was sent."""
@@ -99,7 +101,7 @@ class Esp300Axis:
             raise DeviceError(self.name, f"ESP300 reports error {code}.", "See the list of errors in its manual.")
 
 
-class Esp300Stage:
+class Esp300Stage(Observed):
     """Two axes that move the sample; positions in metre, the controller counts millimetre."""
 
     role = "stage"
@@ -116,7 +118,9 @@ class Esp300Stage:
 
     def position(self) -> tuple[float, float]:
         """Position (m), read back."""
-        return self._x.position() * 1e-3, self._y.position() * 1e-3
+        x, y = self._x.position() * 1e-3, self._y.position() * 1e-3
+        self._keep(x=(x, "m"), y=(y, "m"))
+        return x, y
 
     def identity(self) -> str:
         """Return the controller's identity."""
@@ -134,7 +138,7 @@ class Esp300Stage:
         )
 
 
-class Esp300Rotator:
+class Esp300Rotator(Observed):
     """Rotation mount on an ESP300 axis; angles in radian, the controller counts degrees.
 
     Parameters
@@ -156,7 +160,9 @@ class Esp300Rotator:
 
     def angle(self) -> float:
         """Angle (rad), read back."""
-        return math.radians(self._axis.position()) - self._zero
+        angle = math.radians(self._axis.position()) - self._zero
+        self._keep(angle=(angle, "rad"))
+        return angle
 
     def identity(self) -> str:
         """Return the controller's identity."""
@@ -180,6 +186,11 @@ class FlippedQuarterWave:
         self._rotator, self._flip = rotator, flip
         self._inserted = False
         flip.write([False])
+
+    @property
+    def latest(self) -> LiveReading:
+        """What the rotator read last."""
+        return self._rotator.latest
 
     def move_to(self, angle: float) -> None:
         """Turn to `angle` (rad)."""

@@ -268,6 +268,7 @@ def open_sum_detector(connections: Connections) -> SumDetector:
     table = connections.file.sum_detector
     return AnalogSum(
         connections.analog_input(table.input, "detector sum"),
+        connections.clock,
         gain=table.gain,
         responsivity=table.responsivity,
         offset=table.offset,

@@ -8,13 +8,14 @@ from analysis.errors import InputError
 from instruments.clock import Clock
 from instruments.daq import DigitalOutput
 from instruments.errors import LimitError
+from instruments.live import Observed
 from instruments.roles import CurrentPath, CurrentSource, Quantity, SafeStateReport
 from instruments.safe_state import try_every_step
 
 _SETTLE = 0.05  # s for the contacts
 
 
-class InterlockedRelay:
+class InterlockedRelay(Observed):
     """Contacts on digital lines; at most one is ever closed, and only while every source is at zero.
 
     Parameters
@@ -66,6 +67,7 @@ class InterlockedRelay:
 
     def selected(self) -> CurrentPath:
         """Path that was selected last."""
+        self._keep(path=(self._selected, ""))
         return self._selected
 
     def identity(self) -> str:

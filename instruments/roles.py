@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
-Quantity = tuple[float | str, str]
-"""A setting: value and unit."""
+from instruments.live import LiveReading
+from instruments.live import Quantity as Quantity
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,11 @@ class Instrument(Protocol):
 
     role: str
 
+    @property
+    def latest(self) -> LiveReading:
+        """What it read last, for displays: any thread may look."""
+        ...
+
     def identity(self) -> str:
         """Return maker, model, serial number and firmware, as the instrument reports them."""
         ...
@@ -50,6 +55,10 @@ class Instrument(Protocol):
     def make_safe(self) -> SafeStateReport:
         """Try every step to a safe state; never raise, report what was reached."""
         ...
+
+
+INPUT_OVERLOAD, FILTER_OVERLOAD, OUTPUT_OVERLOAD, UNLOCKED = 1, 2, 4, 8
+"""Bits of `LockInReading.status`, whatever the instrument calls them."""
 
 
 class LockInReading(NamedTuple):
@@ -67,7 +76,10 @@ class LockInReading(NamedTuple):
 
 
 class LockIn(Instrument, Protocol):
-    """Dual-phase lock-in amplifier."""
+    """Dual-phase lock-in amplifier; `device` is what messages call it."""
+
+    device: str
+    largest_frequency: float
 
     def check_filter(self, *, time_constant: float, slope: int) -> None:
         """Raise LimitError unless the amplifier has this time constant (s) and slope; sends nothing."""
@@ -105,8 +117,18 @@ class LockIn(Instrument, Protocol):
         """Forget overloads and unlocks that were latched until now."""
         ...
 
+    def look(self) -> LockInReading:
+        """Read X, Y and the status latched since the last reading, good or not: to choose a range, or for a display."""
+        ...
+
     def read(self) -> LockInReading:
-        """Read X, Y and the status latched since the last reading."""
+        """Read X and Y for the data.
+
+        Raises
+        ------
+        DeviceError
+            Where they cannot be trusted: no number, overload, reference not locked, the same again and again.
+        """
         ...
 
 
@@ -114,7 +136,10 @@ class CurrentSource(Instrument, Protocol):
     """AC current source. Amplitudes are peak values in ampere."""
 
     phase: float
+    least_current: float
+    """Least amplitude above zero (A peak)."""
     largest_current: float
+    largest_frequency: float
     reference: Literal["internal", "external"]
     """Where a lock-in finds the reference of this current: its own oscillator, or its reference input."""
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from instruments.daq import DigitalOutput
+from instruments.live import Observed
 from instruments.roles import Quantity, SafeStateReport
 
 
-class LineShutter:
+class LineShutter(Observed):
     """Shutter on a digital line.
 
     Parameters
@@ -34,7 +35,9 @@ class LineShutter:
 
     def is_open(self) -> bool:
         """Whether the line says so, read back."""
-        return self._line.read()[0] == self._open_level
+        opened = self._line.read()[0] == self._open_level
+        self._keep(open=(float(opened), ""))
+        return opened
 
     def identity(self) -> str:
         """Return the card that drives it."""

@@ -9,6 +9,7 @@ from analysis.errors import InputError
 from instruments.clock import Clock
 from instruments.daq import DigitalOutput
 from instruments.errors import DeviceError, LimitError
+from instruments.live import Observed
 from instruments.manual import Prompt
 from instruments.roles import Quantity, SafeStateReport, Signal
 from instruments.safe_state import try_every_step
@@ -24,7 +25,7 @@ PLACES: Mapping[Signal, str] = {
 """What a person is told to connect."""
 
 
-class _SignalSwitch:
+class _SignalSwitch(Observed):
     """What both kinds have in common: the shunts.
 
     Parameters
@@ -103,6 +104,7 @@ class LineSignalSwitch(_SignalSwitch):
             raise DeviceError(
                 self.role, f"must have one contact closed; it has {len(closed)}.", "Check who else drives its lines."
             )
+        self._keep(signal=(closed[0], ""))
         return closed[0]
 
     def _connect(self, signal: Signal) -> None:
@@ -153,6 +155,7 @@ class ManualSignalSwitch(_SignalSwitch):
         """Signal that was asked for last; `DeviceError` where none was yet: nobody knows."""
         if self._selected is None:
             raise DeviceError(self.role, "was not set yet.", "Select a signal before it is read.")
+        self._keep(signal=(self._selected, ""))
         return self._selected
 
     def identity(self) -> str:

@@ -13,15 +13,17 @@ from analysis.software_lock_in import channel_delay, find_reference, fit_harmoni
 from instruments.clock import Clock
 from instruments.daq_clocked import ClockedInput, closest_range
 from instruments.errors import LimitError
-from instruments.lock_in import INPUT_OVERLOAD, UNLOCKED
-from instruments.roles import LockInReading, Quantity, SafeStateReport
+from instruments.freshness import Freshness
+from instruments.live import Observed
+from instruments.lock_in import trusted
+from instruments.roles import INPUT_OVERLOAD, UNLOCKED, LockInReading, Quantity, SafeStateReport
 
 _LOOK = 5e-3  # s of the record that chooses the range
 _HEADROOM = 1.5  # of the range over the largest voltage seen
 _LONGEST = 20_000_000  # samples per channel
 
 
-class SoftwareLockIn:
+class SoftwareLockIn(Observed):
     """Difference output, sum output and reference of the detector, demodulated by weighted least squares.
 
     Parameters
@@ -49,6 +51,9 @@ class SoftwareLockIn:
     ) -> None:
         self._open_input, self._ranges, self._clock, self._skew = open_input, ranges, clock, skew
         self._input = open_input(max(ranges))
+        self.device = f"lock_in ({', '.join(self._input.channels)})"
+        self.largest_frequency = self._input.rate / 4
+        self._freshness = Freshness(self.device, "X and Y")
         self._frequency, self._phase, self._harmonic = 1000.0, 0.0, 1
         self._duration = 0.1
         self._noise_steps: float | None = None
@@ -72,9 +77,9 @@ class SoftwareLockIn:
 
     def set_reference(self, source: Literal["internal", "external"], frequency: float, phase: float) -> None:
         """Expect a reference of about `frequency` (Hz) on its channel; phase of the current in rad."""
-        if not 0 < frequency < self._input.rate / 4:
+        if not 0 < frequency < self.largest_frequency:
             raise LimitError(
-                f"software lock-in: reference frequency must lie above 0 and below {self._input.rate / 4:g} Hz; "
+                f"software lock-in: reference frequency must lie above 0 and below {self.largest_frequency:g} Hz; "
                 f"setting it to {frequency:g} Hz is refused. Sample faster, or check the recipe."
             )
         self._frequency, self._phase, self._harmonic = frequency, phase, 1
@@ -121,6 +126,12 @@ class SoftwareLockIn:
         """Do nothing: each reading judges its own record."""
 
     def read(self) -> LockInReading:
+        """Sample one record; `DeviceError` at an overload, without a reference, or where X and Y repeat for ever."""
+        reading = trusted(self.device, self.look())
+        self._freshness.check((reading.x, reading.y), self._clock.now())
+        return reading
+
+    def look(self) -> LockInReading:
         """Sample one record; X and Y at the harmonic chosen, the second harmonic and the sum beside them.
 
         An overload, or a reference that is not there, is a status; without a reference X and Y are 0.
@@ -132,7 +143,7 @@ class SoftwareLockIn:
         try:
             reference = find_reference(volts[2], self._input.rate, self._frequency)
         except AnalysisError:
-            return LockInReading(0.0, 0.0, status | UNLOCKED, 0j, total)
+            return self._kept(LockInReading(0.0, 0.0, status | UNLOCKED, 0j, total))
         turn = reference.phase + 2 * math.pi * reference.frequency * self._skew
         found = fit_harmonics(volts[0], self._input.rate, reference.frequency, turn)
         turned = {
@@ -140,7 +151,11 @@ class SoftwareLockIn:
             2: complex(found.second) * cmath.exp(-2j * self._phase),
         }
         chosen = turned[self._harmonic]
-        return LockInReading(chosen.real, chosen.imag, status, turned[2], total)
+        return self._kept(LockInReading(chosen.real, chosen.imag, status, turned[2], total))
+
+    def _kept(self, reading: LockInReading) -> LockInReading:
+        self._keep(x=(reading.x, "V"), y=(reading.y, "V"), status=(float(reading.status), ""))
+        return reading
 
     def measure_skew(self) -> float:
         """Time (s) by which the difference is sampled after the reference: give both the same sine, then ask."""

@@ -13,7 +13,7 @@ from analysis.loops import CHANNELS
 from analysis.run_file import Column
 from instruments import Bench
 from instruments.errors import DeviceError
-from instruments.roles import CurrentPath
+from instruments.roles import UNLOCKED, CurrentPath
 from procedures.measurement import Averaging, Measurement, Point, Reading
 from procedures.parameters import CurrentParameter
 
@@ -79,7 +79,7 @@ class KerrMeasurement(Measurement):
         description="Amplitude of the AC current, peak",
     )
     frequency = FloatParameter(
-        "Frequency", units="Hz", default=20150, minimum=1, maximum=100e3, description="Frequency of the current"
+        "Frequency", units="Hz", default=20150, minimum=1, maximum=500e3, description="Frequency of the current"
     )
     time_constant = FloatParameter(
         "Time constant",
@@ -143,6 +143,7 @@ class KerrMeasurement(Measurement):
         """Hold every set-point and the filter against the limits."""
         super().check(bench)
         bench.lock_in.check_filter(**self._filter)
+        bench.check_frequency(self.source, self.frequency)
 
     def strongest(self) -> Point:
         """Point with the largest signal, at which the lock-in's range is chosen; the first one by default."""
@@ -163,7 +164,7 @@ class KerrMeasurement(Measurement):
         self.set(self.strongest(), bench)
         bench.lock_in.set_sensitivity(1e-3)
         bench.clock.wait(self.settling_time(bench))
-        reading = bench.lock_in.read()
+        reading = bench.lock_in.look()
         bench.lock_in.set_sensitivity(max(_HEADROOM * math.hypot(reading.x, reading.y), _LEAST_RANGE))
 
     def release(self, bench: Bench) -> None:
@@ -183,10 +184,11 @@ class KerrMeasurement(Measurement):
         source.set_amplitude(self.largest_currents()[self.source])
         bench.clock.wait(1.0)
         bench.lock_in.clear_status()  # of the unlock until the reference came
-        if bench.lock_in.read().status & 8:
+        if bench.lock_in.look().status & UNLOCKED:
             raise DeviceError(
-                "lock_in", "reference is not locked.", "Check the cable from the phase marker to the reference input."
-            )
+                bench.lock_in.device, "reference is not locked.",
+                "Check the cable from the phase marker to the reference input.",
+            )  # fmt: skip
 
     def set(self, point: Point, bench: Bench) -> None:
         """Bring the bench to `point`: light, place, plates, field, current; moves only what changes."""

@@ -1,4 +1,4 @@
-"""Fixtures: a simulated bench whose wire must stay clean, and a check that nothing is left running."""
+"""Fixtures: simulated benches whose wires must stay clean, and a check that nothing is left behind by any test."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from instruments import Bench, open_bench
+from instruments.simulation.visa_backend import open_sessions
+from instruments.simulation.wire import SimulatedWire
 
 
 @pytest.fixture(autouse=True)
@@ -21,25 +23,44 @@ def nothing_left_running() -> Iterator[None]:
     assert not [thread.name for thread in left if thread.is_alive() and not thread.daemon]
 
 
+@pytest.fixture(autouse=True)
+def clean_wires() -> Iterator[tuple[list[Any], ...]]:
+    """Simulated benches, whoever opened them, understood every command and were left without sessions and tasks."""
+    opened: list[SimulatedWire] = []
+    left: list[str] = []
+    start, stop = SimulatedWire.__init__, SimulatedWire.close
+
+    def recorded(wire: SimulatedWire, *arguments: Any, **settings: Any) -> None:
+        start(wire, *arguments, **settings)
+        opened.append(wire)
+
+    def looked_over(wire: SimulatedWire) -> None:
+        left.extend(f"session to {name}" for name in open_sessions(wire.visa_library.partition("@")[0]))
+        left.extend(f"task {name}" for name in wire.daq_server.open_tasks())
+        stop(wire)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SimulatedWire, "__init__", recorded)
+        patch.setattr(SimulatedWire, "close", looked_over)
+        yield opened, left
+    refused = [f"{name}: {text}" for wire in opened for name, device in wire.devices.items() for text in device.refused]
+    refused += [text for wire in opened for text in wire.daq_server.refused]
+    assert (refused, left) == ([], [])
+
+
 @pytest.fixture
-def open_simulated() -> Iterator[Callable[..., Bench]]:
-    """Open simulated benches; at the end no simulator may have met a command that it does not know."""
+def open_simulated(clean_wires: object) -> Iterator[Callable[..., Bench]]:
+    """Open simulated benches by name, with settings, dots written as two underscores; they are closed at the end."""
     opened: list[Bench] = []
 
-    def make(**settings: Any) -> Bench:
-        bench = open_bench(settings={key.replace("__", "."): value for key, value in settings.items()})
+    def make(name: str = "simulated", **settings: Any) -> Bench:
+        bench = open_bench(name, settings={key.replace("__", "."): value for key, value in settings.items()})
         opened.append(bench)
         return bench
 
     yield make
-    refused = []
     for bench in opened:
         bench.close()
-        assert bench.wire is not None
-        refused += [f"{name}: {text}" for name, device in bench.wire.devices.items() for text in device.refused]
-        refused += bench.wire.daq_server.refused
-        assert bench.wire.daq_server.open_tasks() == []
-    assert refused == []
 
 
 @pytest.fixture

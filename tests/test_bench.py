@@ -15,6 +15,7 @@ from instruments.bench import without_secrets
 from instruments.errors import DeviceError, LimitError
 from instruments.safe_state import try_every_step
 from instruments.simulation.optical_path import balanced_response
+from procedures import FieldSweep
 
 
 def test_magnet_reaches_the_asked_field_at_the_sample(bench: Bench) -> None:
@@ -27,7 +28,9 @@ def test_magnet_reaches_the_asked_field_at_the_sample(bench: Bench) -> None:
 
 def test_magnet_that_does_not_answer_to_its_voltage_is_an_error(open_simulated: Callable[..., Bench]) -> None:
     bench = open_simulated(twin__magnet_gain="0.01 mT/V")
-    with pytest.raises(DeviceError, match=r"magnet: the Hall probe reads .* corrections do not help"):
+    with pytest.raises(
+        DeviceError, match=r"magnet \(Dev1/ao0, Dev1/ai0\): the Hall probe reads .* corrections do not help"
+    ):
         bench.magnet.set_field(0.05)
 
 
@@ -78,7 +81,7 @@ def test_rotators_and_stage_stand_where_they_were_sent(bench: Bench) -> None:
 
 
 def test_unlocked_reference_and_silent_instruments_are_named(open_simulated: Callable[..., Bench]) -> None:
-    with pytest.raises(DeviceError, match=r"lock_in \(GPIB0::9::INSTR\): cannot be opened"):
+    with pytest.raises(DeviceError, match=r"lock_in \(SR830, GPIB0::9::INSTR\): cannot be opened"):
         open_bench(settings={"bench.lock_in.resource": "GPIB0::9::INSTR"})
 
 
@@ -179,6 +182,41 @@ def test_sample_source_never_exceeds_the_current_density_of_the_sample(open_simu
     bench = open_simulated(sample__limits__current_density="2e10 A/m^2")
     with pytest.raises(LimitError, match=r"0 to 0\.032 A peak"):
         bench.sample_source.set_amplitude(0.04)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "says"),
+    [
+        (
+            "simulated",
+            {"current": 0.009},
+            "sample_source: amplitude must be at least 1e-05 A peak.*setting it to 9e-06 A",
+        ),
+        ("simulated", {"path": "coil", "current": 0.8}, r"calibration_source: amplitude must be at least 0\.000849 A"),
+        ("simulated-daq", {"current": 0.006}, r"sample_source: amplitude must be at least 6\.1e-06 A peak"),
+        ("simulated", {"frequency": 101e3}, "sample_source: frequency must be at most 100000 Hz; setting it to 101000"),
+        ("simulated", {"path": "coil", "frequency": 103e3}, "calibration_source: frequency must be at most 102000 Hz"),
+        ("simulated-daq", {"frequency": 126e3}, "sample_source: frequency must be at most 125000 Hz"),
+    ],
+)
+def test_current_and_frequency_that_a_source_cannot_make_are_refused_before_a_run(
+    open_simulated: Callable[..., Bench], name: str, parameters: dict[str, object], says: str
+) -> None:
+    bench = open_simulated(name)
+    sweep = FieldSweep()
+    for key, value in parameters.items():
+        setattr(sweep, key, value)
+    with pytest.raises(LimitError, match=says):
+        sweep.check(bench)
+
+
+def test_source_refuses_less_than_its_least_current_before_anything_is_sent(bench: Bench) -> None:
+    assert bench.wire is not None
+    for path in ("sample", "coil"):
+        source = bench.source(path)
+        with pytest.raises(LimitError, match="its least; setting it to"):
+            source.set_amplitude(0.9 * source.least_current)
+    assert not bench.wire.twin.sample_drive.running
 
 
 def test_laser_power_counts_what_falls_on_the_sample(open_simulated: Callable[..., Bench]) -> None:

@@ -18,8 +18,7 @@ from analysis import load_run
 from instruments import Bench, open_bench
 from instruments.analog_source import AnalogSineSource
 from instruments.errors import DeviceError, LimitError
-from instruments.lock_in import INPUT_OVERLOAD, UNLOCKED
-from instruments.roles import CurrentPath
+from instruments.roles import INPUT_OVERLOAD, UNLOCKED, CurrentPath
 from instruments.simulation.daq_card import CardError
 from instruments.simulation.twin import Twin
 from instruments.software_lock_in import SoftwareLockIn
@@ -90,7 +89,9 @@ def test_amplitude_changes_without_a_jump_of_the_phase(opened: Any) -> None:
 def test_open_relay_is_noticed_because_no_current_flows(opened: Any) -> None:
     bench = opened()
     bench.sample_source.set_frequency(FREQUENCY)
-    with pytest.raises(DeviceError, match=r"sample_source: amplitude was set to 0\.04 A peak but reads back"):
+    with pytest.raises(
+        DeviceError, match=r"sample_source \(Dev1/ao1\): amplitude was set to 0\.04 A peak but reads back"
+    ):
         bench.sample_source.set_amplitude(0.04)
     assert all(report.safe for report in bench.make_safe())
     assert not twin(bench).waveforms["sample_amplifier"].running
@@ -98,14 +99,15 @@ def test_open_relay_is_noticed_because_no_current_flows(opened: Any) -> None:
 
 def test_swapped_leads_are_noticed_by_the_phase_on_the_shunt(opened: Any) -> None:
     bench = opened(**{"twin.sample_phase": 0.21 + math.pi})
-    with pytest.raises(DeviceError, match="sample_source: phase of the current is"):
+    with pytest.raises(DeviceError, match=r"sample_source \(Dev1/ao1\): phase of the current is"):
         start(bench)
 
 
 def test_amplifier_of_another_gain_is_noticed(opened: Any) -> None:
     bench = opened(**{"twin.amplifier_gain": "0.12 A/V"})
     with pytest.raises(
-        DeviceError, match=r"calibration_source: amplitude was set to 0\.4 A peak but reads back 0\.(48|479)"
+        DeviceError,
+        match=r"calibration_source \(Dev1/ao2\): amplitude was set to 0\.4 A peak but reads back 0\.(48|479)",
     ):
         start(bench, "coil", 0.4)
 
@@ -189,17 +191,19 @@ def test_range_is_the_smallest_that_holds_the_difference_and_its_noise_covers_a_
     settings = bench.lock_in.settings()
     assert settings["range"][0] == 0.1 and float(settings["noise_steps"][0]) > 1
     bench.analyser_plate.move_to(math.radians(25))  # out of balance: volts on the difference
-    assert bench.lock_in.read().status & INPUT_OVERLOAD
+    assert bench.lock_in.look().status & INPUT_OVERLOAD
     bench.lock_in.set_sensitivity(1e-6)
-    assert float(bench.lock_in.settings()["range"][0]) >= 0.5 and bench.lock_in.read().status == 0
+    assert float(bench.lock_in.settings()["range"][0]) >= 0.5 and bench.lock_in.look().status == 0
 
 
 def test_lost_reference_is_a_status_and_not_a_number(opened: Any) -> None:
     bench = opened()
     start(bench)
     bench.sample_source.set_amplitude(0.0)
-    reading = bench.lock_in.read()
+    reading = bench.lock_in.look()
     assert reading.status & UNLOCKED and (reading.x, reading.y) == (0.0, 0.0)
+    with pytest.raises(DeviceError, match=r"lock_in \(Dev1/ai2, Dev1/ai1, Dev1/ai3\): reference is not locked"):
+        bench.lock_in.read()
 
 
 def test_skew_of_the_channels_is_measured_on_a_common_sine(opened: Any) -> None:

@@ -96,7 +96,7 @@ def test_mount_that_never_arrives_is_named_and_the_bench_ends_safe(
 ) -> None:
     bench.polarization_plate.move_to(0.0)
     monkeypatch.setattr(line(bench), "speak", lambda: None)
-    with pytest.raises(DeviceError, match=r"polarization_plate \(ELL14 0\): has not ended the move 'ma"):
+    with pytest.raises(DeviceError, match=r"polarization_plate \(ELL14 0, ASRL5::INSTR\): has not ended the move 'ma"):
         bench.polarization_plate.move_to(1.0)
     assert all(report.safe for report in bench.make_safe())
 
@@ -104,8 +104,8 @@ def test_mount_that_never_arrives_is_named_and_the_bench_ends_safe(
 @pytest.mark.parametrize(
     ("reply", "message"),
     [
-        ("0GS02", r"\(ELL14 0\): reports status 2, mechanical time-out"),
-        ("0GS0D", r"\(ELL14 0\): reports status 13, over-current"),
+        ("0GS02", r"\(ELL14 0, ASRL5::INSTR\): reports status 2, mechanical time-out"),
+        ("0GS0D", r"\(ELL14 0, ASRL5::INSTR\): reports status 13, over-current"),
         ("1PO00000000", r"answers '1PO00000000', which is no PO reply"),
         ("garbage", r"answers 'garbage'"),
     ],
@@ -131,7 +131,7 @@ def test_late_reply_of_an_interrupted_move_is_not_taken_for_the_next_answer(benc
 
 
 def test_address_without_module_is_named() -> None:
-    with pytest.raises(DeviceError, match=r"polarization_plate.* \(ASRL5::INSTR\): did not answer '7in'"):
+    with pytest.raises(DeviceError, match=r"polarization_plate.* \(ElliptecBus, ASRL5::INSTR\): did not answer '7in'"):
         open_bench(settings=SETTINGS | {"bench.polarization_plate": mount(7)})
 
 

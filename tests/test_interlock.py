@@ -231,7 +231,7 @@ def test_dead_instrument_keeps_the_interlock_from_no_other(tmp_path: Path) -> No
         reports = {report.role: report for report in make_currents_and_field_safe(bench.file, bench.sample)}
         server.lateness.clear()
         assert [role for role, report in reports.items() if not report.safe] == ["sample_source"]
-        assert "sample_source (TCPIP0::127.0.0.1::" in reports["sample_source"].failed[0]
+        assert "sample_source (Keithley6221, TCPIP0::127.0.0.1::" in reports["sample_source"].failed[0]
         assert_safe_but_for_the_source(server)
         with pytest.raises(DeviceError, match="-200088"):  # the tasks that the bench held were closed for it
             bench.close()

@@ -118,7 +118,9 @@ def test_coil_that_needs_more_voltage_than_allowed_is_an_error_and_ends_safe(
     open_simulated: Callable[..., Bench],
 ) -> None:
     bench = open_simulated(**settings() | {"bench.magnet.voltage_limit": "2 V"})
-    with pytest.raises(DeviceError, match=r"magnet: the Hall probe reads 0\.02.* not 0\.1 T"):
+    with pytest.raises(
+        DeviceError, match=r"magnet \(KepcoBOP3612, GPIB0::6::INSTR\): the Hall probe reads 0\.02.* not 0\.1 T"
+    ):
         bench.magnet.set_field(0.1)
     assert all(report.safe for report in bench.make_safe())
 
@@ -127,7 +129,7 @@ def test_gaussmeter_out_of_range_is_an_error_and_the_supply_goes_to_zero(bench: 
     assert bench.wire is not None
     bench.magnet.set_field(0.1)
     bench.magnet.gaussmeter.range = 35  # type: ignore[attr-defined]
-    with pytest.raises(DeviceError, match=r"Lake Shore 425.*reads 'OL'"):
+    with pytest.raises(DeviceError, match=r"magnet \(LakeShore425, ASRL4::INSTR\): reads 'OL'"):
         bench.magnet.measure()
     report = bench.magnet.make_safe()
     assert abs(bench.wire.twin.field(bench.clock.now())) < 1e-4 and "output off" in report.reached

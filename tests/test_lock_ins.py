@@ -13,7 +13,7 @@ from pymeasure.instruments.srs import SR860
 from analysis.errors import InputError
 from instruments import Bench, open_bench
 from instruments.errors import DeviceError, LimitError
-from instruments.lock_in import UNLOCKED
+from instruments.roles import UNLOCKED
 
 ADDRESS = "GPIB0::8::INSTR"
 QUIET = {"twin.shot_noise": 0, "twin.input_noise": 0, "twin.laser_drift": 0}
@@ -96,17 +96,20 @@ def test_reference_impedance_that_the_driver_cannot_set_is_set(sr860: Bench) -> 
 def test_lost_reference_is_flagged_in_the_same_way(bench: Bench) -> None:
     bench.lock_in.set_reference("external", 20150.0, 0.0)  # no source runs
     bench.clock.wait(0.1)
-    assert bench.lock_in.read().status & UNLOCKED
+    assert bench.lock_in.look().status & UNLOCKED
+    with pytest.raises(DeviceError, match=r"lock_in \(SR8.0, .*\): reference is not locked"):
+        bench.lock_in.read()
 
 
 def test_overload_of_the_output_is_flagged_and_forgotten(bench: Bench) -> None:
     drive_coil(bench)
     bench.lock_in.set_sensitivity(1e-6)
     bench.clock.wait(0.1)
-    assert bench.lock_in.read().status == 4 or bench.lock_in.read().status == 6
+    with pytest.raises(DeviceError, match=r"lock_in \(SR8.0, .*\): (filter|output) is overloaded"):
+        bench.lock_in.read()
     bench.lock_in.set_sensitivity(1e-3)
     bench.lock_in.clear_status()
-    assert bench.lock_in.read().status == 0
+    assert bench.lock_in.look().status == 0
 
 
 def test_ranges_and_time_constants_that_would_be_rounded_are_refused(bench: Bench) -> None:
@@ -120,7 +123,7 @@ def test_reading_that_is_no_number_is_an_error_that_names_the_lock_in(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bench.lock_in, "_snapshot", lambda: (math.nan, 0.0))
-    with pytest.raises(DeviceError, match=r"lock_in SR8.0: X or Y reads nan"):
+    with pytest.raises(DeviceError, match=r"lock_in \(SR8.0, GPIB0::8::INSTR\): X or Y reads nan"):
         bench.lock_in.read()
 
 
@@ -148,7 +151,7 @@ def test_simulated_sr860_refuses_what_the_instrument_refuses(sr860: Bench) -> No
 
 
 def test_wrong_instrument_at_an_address_is_named(open_simulated: Callable[..., Bench]) -> None:
-    with pytest.raises(DeviceError, match=r"lock_in \(GPIB0::8::INSTR\): must be a SR86; it answers .*SR830"):
+    with pytest.raises(DeviceError, match=r"lock_in \(SR860, GPIB0::8::INSTR\): must be a SR86; it answers .*SR830"):
         open_bench(settings={"bench.lock_in.driver": "SR860"})
 
 

@@ -7,7 +7,7 @@ import threading
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import nidaqmx
 import pytest
@@ -26,10 +26,12 @@ from instruments.bench import read_bench
 from instruments.clock import VirtualClock
 from instruments.daq import AnalogInput
 from instruments.errors import DeviceError
+from instruments.simulation.faults import FaultyLine
 from instruments.simulation.scpi import Device, command
 from instruments.simulation.server import BenchServer, client_file, toml_text
 from instruments.simulation.visa_backend import AsotVisaLibrary, close_resource_manager, open_resource_manager
-from instruments.visa import NamedAdapter
+from instruments.simulation_file import Fault
+from instruments.visa import NamedAdapter, may_be_asked_again
 from procedures import FieldSweep
 
 LOCK_IN, SOURCE, STAGE = "GPIB0::8::INSTR", "GPIB0::12::INSTR", "GPIB0::1::INSTR"
@@ -138,10 +140,11 @@ def test_instrument_that_falls_silent_ends_the_run_failed_named_and_the_rest_saf
 ) -> None:
     def silence(index: int, total: int, reading: object) -> None:
         server.lateness[LOCK_IN] = float("inf")
+        client.lock_in.driver.adapter.connection.timeout = 300  # type: ignore[attr-defined]
 
     result = run(sweep(), client, tmp_path, name="field-sweep", on_point=silence)
     assert result.state is State.FAILED and 1 <= result.points < 6
-    assert f"DeviceError: lock_in ({server.resources[LOCK_IN]}): did not answer " in result.reason
+    assert f"DeviceError: lock_in (SR830, {server.resources[LOCK_IN]}): did not answer " in result.reason
     assert "Check that it is switched on" in result.reason
     twin = server.wire.twin
     assert not twin.sample_drive.running and not any(twin._lines[line] for line in ("relay_sample", "relay_coil"))
@@ -168,41 +171,134 @@ def test_late_reply_over_a_socket_answers_no_later_question(server: BenchServer)
 
 
 class Talker(Device):
-    """Answers what it is asked."""
+    """Answers what it is asked, and writes down what it heard."""
 
-    @command(r"SAY (\w+|\x07)\?")
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[str] = []
+
+    def handle(self, message: str) -> str | None:
+        self.heard.append(message)
+        return super().handle(message)
+
+    @command(r"(?:SAY|LIAS|SET 1;SAY) *(\w+|\x07)\?")
     def _say(self, word: str) -> str:
         return word
 
-
-clear = AsotVisaLibrary.clear
-
-
-def late(library: AsotVisaLibrary, session: Any, count: int) -> tuple[bytes, StatusCode]:
-    return b"", library.handle_return_value(session, StatusCode.error_timeout)
+    def split(self, message: str) -> list[str]:
+        return [message]
 
 
-@pytest.mark.parametrize("resource", ["GPIB0::5::INSTR", "ASRL5::INSTR"])
+class Conversation(NamedTuple):
+    adapter: NamedAdapter
+    talker: Talker
+    line: FaultyLine
+    lose: Callable[[int], None]
+
+    def ask(self, question: str) -> str:
+        self.adapter.write(question)
+        return str(self.adapter.read())
+
+
+@pytest.fixture(params=["GPIB0::5::INSTR", "ASRL5::INSTR"])
+def talk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Conversation]:
+    """Talk over a line which can `lose` the next so many answers: they arrive after their time-out."""
+    clock, talker = VirtualClock(), Talker()
+    line = FaultyLine(talker, clock)
+    open_resource_manager("talk", {request.param: line}, clock)
+    read, losses = AsotVisaLibrary.read, [0]
+
+    def late(library: AsotVisaLibrary, session: Any, count: int) -> tuple[bytes, StatusCode]:
+        if losses[0]:
+            losses[0] -= 1
+            return b"", library.handle_return_value(session, StatusCode.error_timeout)
+        return read(library, session, count)
+
+    monkeypatch.setattr(AsotVisaLibrary, "read", late)
+    ends = {"read_termination": "\n", "write_termination": "\n"}
+    adapter = NamedAdapter(request.param, "talk@asot", ["lock_in"], now=clock.now, **ends)
+    yield Conversation(adapter, talker, line, lambda count: losses.__setitem__(0, count))
+    adapter.close()
+    close_resource_manager("talk")
+
+
 def test_late_reply_on_a_bus_or_serial_line_answers_no_later_question(
-    resource: str, monkeypatch: pytest.MonkeyPatch
+    talk: Conversation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    open_resource_manager("late", {resource: Talker()}, VirtualClock())
-    cleared: list[Any] = []
+    clear, cleared = AsotVisaLibrary.clear, []
     monkeypatch.setattr(AsotVisaLibrary, "clear", lambda *call: cleared.append(call) or clear(*call))
+    talk.adapter.write("SET 1;SAY old?")
+    talk.lose(1)
+    with pytest.raises(DeviceError, match="did not answer 'SET 1;SAY old"):
+        talk.adapter.read()
+    assert talk.ask("SAY new?") == "new" and len(cleared) == 1
+    with pytest.raises(DeviceError, match=r"received '\\x07'"):
+        talk.ask("SAY \x07?")
+    assert talk.ask("SAY more?") == "more"
+
+
+def test_question_is_asked_once_more_after_a_lost_answer_and_a_setting_never(talk: Conversation) -> None:
+    talk.lose(1)
+    assert talk.ask("SAY hello?") == "hello" and talk.talker.heard == ["SAY hello?"] * 2
+    talk.talker.heard.clear()
+    talk.lose(9)
+    with pytest.raises(DeviceError, match=r"lock_in .* did not answer 'SAY hello\?' within .* s, asked twice\. Check"):
+        talk.ask("SAY hello?")
+    assert talk.talker.heard == ["SAY hello?"] * 2
+    for once in ("SET 1;SAY hello?", "LIAS 3?"):  # the latter clears what it reads
+        talk.talker.heard.clear()
+        talk.lose(2)  # the first perhaps while the line is cleared
+        with pytest.raises(DeviceError, match="did not answer"):
+            talk.ask(once)
+        assert talk.talker.heard == [once]
+    talk.lose(0)
+    assert talk.ask("SAY new?") == "new"
+
+
+def test_nothing_is_asked_again_over_a_line_that_was_cut(talk: Conversation) -> None:
+    talk.line.fault = "disconnected"
+    with pytest.raises(DeviceError, match=r"lock_in .* failed at 'SAY a\?' \(.*connection.* lost"):
+        talk.ask("SAY a?")
+    talk.line.fault = None
+    assert talk.talker.heard == [] and talk.ask("SAY b?") == "b"
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("SNAP?1,2", True), ("OUTP?", True), (":SOUR:WAVE:AMPL?", True), ("1TP", True), ("3TP?", True), ("0gp", True),
+        ("Ain", True), ("SLVL1.0", False), ("FREQ 5;FREQ?", False), ("1PA20", False), ("0ma00001000", False),
+        ("0gs", False), ("LIAS?", False), ("*ESR?", False), ("TE?", False), (":SYST:ERR?", False), ("", False),
+        ("system:error:next?", False), ("STAT:MEAS?", False),
+    ],
+)  # fmt: skip
+def test_only_questions_that_change_nothing_are_asked_again(message: str, expected: bool) -> None:
+    assert may_be_asked_again(message) is expected
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        ("disconnected", r"sample_source \(TCPIP0::127.0.0.1::\d+::SOCKET\): hung up at '\*IDN\?'\. Check"),
+        ("silent", r"did not answer '\*IDN\?' within 0\.\d s, asked twice"),
+        ("late", r"did not answer '\*IDN\?' within 0\.\d s, asked twice"),
+        ("garbage", r"failed at '\*IDN\?' \(received '\\x03"),
+    ],
+)
+def test_faults_of_the_bench_file_hold_on_a_served_bench(server: BenchServer, fault: Fault, says: str) -> None:
+    server.wire.lines[SOURCE].fault = fault
+    patience = {"silent": 100, "late": 100, "disconnected": 1000}.get(fault, 5000)
+    adapter = NamedAdapter(server.resources[SOURCE], "@py", ["sample_source"], timeout=patience)
     try:
-        adapter = NamedAdapter(resource, "late@asot", [], read_termination="\n", write_termination="\n")
-        adapter.write("SAY old?")
-        with monkeypatch.context() as patch:
-            patch.setattr(AsotVisaLibrary, "read", late)
-            with pytest.raises(DeviceError, match="did not answer 'SAY old"):
-                adapter.read()
-        adapter.write("SAY new?")
-        assert adapter.read() == "new" and len(cleared) == 1
-        adapter.write("SAY \x07?")
-        with pytest.raises(DeviceError, match=r"received '\\x07'"):
+        with pytest.raises(DeviceError, match=says):
+            adapter.write("*IDN?")
             adapter.read()
+        server.wire.lines[SOURCE].fault = None
+        adapter._settings["timeout"] = 5000  # of the connection that is begun anew
+        adapter.write("SOUR:WAVE:FREQ?")
+        assert float(adapter.read()) == 1000.0
     finally:
-        close_resource_manager("late")
+        adapter.close()
 
 
 def test_socket_sends_at_once_and_a_refused_connection_names_the_instrument() -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 
+SLOWNESS = 1e3
+"""Factor by which a motor with the fault "slow" is too slow."""
+
 
 class Axis:
     """Position of one motor in its controller's unit (mm or degree) as a function of the bench's time.

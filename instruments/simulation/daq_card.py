@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from analysis.errors import InputError, describe
 from instruments.clock import VirtualClock
+from instruments.simulation_file import CardFault
 
 FloatArray = NDArray[np.float64]
 IntegerArray = NDArray[np.int64]
@@ -126,6 +127,14 @@ class Card:
     model
         What terminals and converters it has.
 
+    Attributes
+    ----------
+    fault
+        "gone": nothing answers; "silent": no samples arrive; "stuck": each input converts to the same number for ever;
+        "overload": inputs stand at the end of their range. None for no fault.
+    fault_begins
+        Time (s) from which it counts.
+
     Raises
     ------
     InputError
@@ -145,11 +154,23 @@ class Card:
                 raise InputError(describe(f"Channel of {name}", must, terminal, remedy))
         self._signals = dict(channels)
         self._levels = dict.fromkeys(self.lines, False)
+        self.fault: CardFault | None = None
+        self.fault_begins = 0.0
+        self._first: dict[str, float] = {}
         self._epoch_start = twin.clock.now()
         twin.clock.subscribe_mark(self._begin_epoch)
 
     def _begin_epoch(self) -> None:
         self._epoch_start = self.twin.clock.now()
+
+    def _has(self, fault: CardFault) -> bool:
+        return self.fault == fault and self.twin.clock.now() >= self.fault_begins
+
+    def failure(self, operation: str) -> CardError | None:
+        """Return what keeps the card from `operation` ("add", "read", ...) now, None where nothing does."""
+        if self._has("gone"):
+            return CardError(-201003)
+        return CardError(-200284) if operation == "read" and self._has("silent") else None
 
     def input_range(self, minimum: float, maximum: float) -> float:
         """Smallest input range (V) that holds `minimum` to `maximum` (V)."""
@@ -173,6 +194,10 @@ class Card:
         noise = normal_deviates((self.twin.seed, address, *self.twin.clock.epoch), slots)
         step = span / 2**15
         codes = np.rint((volts + self.model.noise[span] * noise) / step)
+        if self._has("overload"):
+            codes[:] = 2**15
+        elif self._has("stuck"):
+            codes[:] = self._first.setdefault(terminal, float(codes[0]))
         return np.clip(codes, -(2**15), 2**15 - 1) * step
 
     def drive(self, terminal: str, volts: float) -> None:

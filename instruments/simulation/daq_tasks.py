@@ -116,6 +116,8 @@ class Driver:
         except KeyError:
             raise CardError(-200088, f"Task name: {name}") from None
         error = self.fault(task, operation) if self.fault and operation else None
+        if operation and task.channels:
+            error = error or task.card.failure(operation)
         if error:
             raise error
         return task

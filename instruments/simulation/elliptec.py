@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from instruments.simulation.axis import SLOWNESS
 from instruments.simulation.esp300 import MotionWorld, Motor
 from instruments.simulation.scpi import CommandError, Device, command
 
@@ -103,6 +104,7 @@ class SimulatedElliptecBus(Device):
     def _set_off(self, address: str, target: float) -> str | None:
         if self._under_way(address):
             return self._status(BUSY)
-        self._motors[address].move_to(target, VELOCITY, self._clock.now())
+        velocity = VELOCITY / SLOWNESS if self.fault == "slow" else VELOCITY
+        self._motors[address].move_to(target, velocity, self._clock.now())
         self._moving.add(address)
         return None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from instruments.clock import VirtualClock
+from instruments.simulation.axis import SLOWNESS
 from instruments.simulation.scpi import NUMBER, CommandError, Device, command
 
 TRAVEL = (-360.0, 360.0)
@@ -154,7 +155,8 @@ class SimulatedESP300(Device):
     def _set_off(self, axis: _Axis, target: float) -> None:
         if not axis.powered:
             raise axis.error(MOTOR_OFF)
-        axis.motor.move_to(target, axis.velocity, self._clock.now())
+        velocity = axis.velocity / SLOWNESS if self.fault == "slow" else axis.velocity
+        axis.motor.move_to(target, velocity, self._clock.now())
 
     @command(r"(\d*)MD\?")
     def _motion_done(self, number: str) -> str:

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
-
-import pyvisa
-from pyvisa.constants import StatusCode
-
 from instruments.clock import VirtualClock
 from instruments.simulation.scpi import Device
+from instruments.simulation_file import Fault
 
-Fault = Literal["silent", "late", "garbage", "wrong_identity", "disconnected", "nan", "stuck"]
-FAULTS: tuple[Fault, ...] = get_args(Fault)
 _IDENTITIES = ("*IDN?", "VE?")
 
 
@@ -30,7 +24,8 @@ class FaultyLine:
     fault
         "silent": no answers; "late": each answer comes in place of the next; "garbage": answers are noise;
         "wrong_identity": another model answers; "disconnected": writing fails; "nan": numbers are NAN;
-        "stuck": a question gets the same answer for ever. None for no fault.
+        "stuck": a question gets the same answer for ever. "overload" of a lock-in and "slow" of a motor are the
+        device's own. None for no fault.
     begins
         Time (s) from which it counts.
     """
@@ -43,28 +38,29 @@ class FaultyLine:
         self._held: str | None = None
         self._first: dict[str, str] = {}
 
+    def _present(self) -> Fault | None:
+        return self.fault if self._clock.now() >= self.begins else None
+
     def handle(self, message: str) -> str | None:
-        """Hand `message` on, and what comes back as the fault leaves it."""
-        if self.fault is None or self._clock.now() < self.begins:
-            return self._device.handle(message)
-        if self.fault == "disconnected":
-            raise pyvisa.VisaIOError(StatusCode.error_connection_lost)
+        """Hand `message` on, and what comes back as the fault leaves it; `ConnectionError` where the line is cut."""
+        self._device.fault = fault = self._present()
+        if fault == "disconnected":
+            raise ConnectionError("The line is cut.")
         reply = self._device.handle(message)
-        return None if reply is None else self._spoilt(message, reply)
+        return None if reply is None else self._spoilt(fault, message, reply)
 
     def speak(self) -> str | None:
         """What the device says unasked, unless its line is dead."""
         said = self._device.speak()
-        dead = self.fault in ("silent", "disconnected") and self._clock.now() >= self.begins
-        return None if dead else said
+        return None if self._present() in ("silent", "disconnected") else said
 
     def forget_replies(self) -> None:
         """Drop the late answer that has not arrived yet."""
         self._held = None
         self._device.forget_replies()
 
-    def _spoilt(self, message: str, reply: str) -> str | None:
-        match self.fault:
+    def _spoilt(self, fault: Fault | None, message: str, reply: str) -> str | None:
+        match fault:
             case "silent":
                 return None
             case "late":
@@ -76,4 +72,6 @@ class FaultyLine:
                 return "ACME,MODEL 1,0,0" if message.strip() in _IDENTITIES else reply
             case "nan":
                 return ",".join("NAN" for _ in reply.split(","))
-        return self._first.setdefault(message, reply)
+            case "stuck":
+                return self._first.setdefault(message, reply)
+        return reply

@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable
 from typing import TypeVar
 
+from instruments.simulation_file import Fault
+
 Handler = Callable[..., str | None]
 HandlerType = TypeVar("HandlerType", bound=Handler)
 
@@ -55,6 +57,8 @@ class Device:
     ----------
     terminator : str
         What ends each reply.
+    fault
+        What is wrong with it now; most faults are those of its line, and change nothing here.
     refused : list of str
         Every command that was not carried out: not understood, out of range or not allowed now. A test
         asserts that it is empty, so a wrong command is never silent.
@@ -65,6 +69,7 @@ class Device:
     """The device's error number of a command that it does not know."""
 
     def __init__(self) -> None:
+        self.fault: Fault | None = None
         self.refused: list[str] = []
         self._table: list[tuple[re.Pattern[str], Handler]] = []
         for name, method in inspect.getmembers(type(self), inspect.isfunction):

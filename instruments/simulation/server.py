@@ -17,6 +17,7 @@ from analysis.errors import InputError
 from analysis.sample import Sample
 from instruments.bench_file import BenchFile
 from instruments.clock import VirtualClock
+from instruments.simulation.faults import FaultyLine
 from instruments.simulation.scpi import Device
 from instruments.simulation.wire import SimulatedWire
 
@@ -126,8 +127,8 @@ class BenchServer:
         self._conversations: set[asyncio.Task[None]] = set()
         servers, resources = [], {}
         try:
-            for resource, device in self.wire.devices.items():
-                server = await asyncio.start_server(self._listener(resource, device), HOST, 0)
+            for resource in self.wire.devices:
+                server = await asyncio.start_server(self._listener(resource), HOST, 0)
                 servers.append(server)
                 resources[resource] = f"TCPIP0::{HOST}::{server.sockets[0].getsockname()[1]}::SOCKET"
         except BaseException as error:
@@ -143,48 +144,48 @@ class BenchServer:
             conversation.cancel()
         await asyncio.gather(*self._conversations, return_exceptions=True)
 
-    def _listener(self, resource: str, device: Device) -> Any:
+    def _listener(self, resource: str) -> Any:
         def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            task = asyncio.create_task(self._converse(resource, device, reader, writer))
+            task = asyncio.create_task(self._converse(resource, reader, writer))
             self._conversations.add(task)
             task.add_done_callback(self._conversations.discard)
 
         return connected
 
-    async def _converse(
-        self, resource: str, device: Device, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        unasked = asyncio.create_task(self._speak(device, writer))
+    async def _converse(self, resource: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        line, unasked = self.wire.lines[resource], None
+        if type(self.wire.devices[resource]).speak is not Device.speak:
+            unasked = asyncio.create_task(self._speak(line, writer))
+        line.forget_replies()  # of the connection before
         try:
-            while line := await reader.readline():
-                message = line.decode("latin-1").strip("\r\n")
+            while received := await reader.readline():
+                message = received.decode("latin-1").strip("\r\n")
                 with self.exchange:
-                    reply = device.handle(message) if message else None
+                    reply = line.handle(message) if message else None
                 if reply is None:
                     continue
                 if delay := self.lateness.get(resource, 0.0):
                     await (asyncio.Event().wait() if delay == float("inf") else asyncio.sleep(delay))
-                writer.write((reply + device.terminator).encode("latin-1"))
+                writer.write((reply + line.terminator).encode("latin-1"))
                 await writer.drain()
-        except (OSError, ValueError):  # the client is gone, or never ends its line
+        except (OSError, ValueError):  # the client is gone or never ends its line, or the line is cut
             pass
         finally:
-            unasked.cancel()
+            if unasked is not None:
+                unasked.cancel()
             writer.close()
             with suppress(OSError):
                 await writer.wait_closed()
 
-    async def _speak(self, device: Device, writer: asyncio.StreamWriter) -> None:
+    async def _speak(self, line: FaultyLine, writer: asyncio.StreamWriter) -> None:
         """Send what the device says unasked, such as the end of a move."""
-        if type(device).speak is Device.speak:
-            return
         with suppress(OSError):
             while True:
                 await asyncio.sleep(_LOOK)
                 with self.exchange:
-                    said = device.speak()
+                    said = line.speak()
                 if said is not None:
-                    writer.write((said + device.terminator).encode("latin-1"))
+                    writer.write((said + line.terminator).encode("latin-1"))
                     await writer.drain()
 
 

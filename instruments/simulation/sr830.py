@@ -67,7 +67,7 @@ class SimulatedSR830(SimulatedLockIn):
     def _faults(self) -> int:
         excess = abs(self._filter.stage_outputs.view(np.float64)) / self._full_scale()  # X and Y of each stage
         return (
-            INPUT_BIT * (abs(self._signal) > INPUT_OVERLOAD)
+            INPUT_BIT * (abs(self._signal) > INPUT_OVERLOAD or self.fault == "overload")
             | FILTER_BIT * bool(excess.max() > FILTER_OVERLOAD)
             | OUTPUT_BIT * bool(excess[-2:].max() > self.output_overload)
             | UNLOCK_BIT * (self._reference() is None)

@@ -68,8 +68,12 @@ class SimulatedSR860(SimulatedLockIn):
             X_BIT * (abs(output.real) > limit)
             | Y_BIT * (abs(output.imag) > limit)
             | UNLOCK_BIT * (self._reference() is None)
-            | RANGE_BIT * (math.sqrt(2) * abs(self._signal) > INPUT_RANGES[self._choices["IRNG"]])
+            | RANGE_BIT * self._input_overloads()
         )
+
+    def _input_overloads(self) -> bool:
+        largest = INPUT_RANGES[self._choices["IRNG"]]
+        return self.fault == "overload" or math.sqrt(2) * abs(self._signal) > largest
 
     # ----------------------------------------------------------- commands
 

@@ -22,6 +22,8 @@ BACKEND = "asot"
 DEFAULT_LATENCY = 1e-3
 """Nominal time (s) of one write or one read, about that of a short GPIB message."""
 
+_SLICE = 0.05  # s between two looks for what a device says unasked
+
 
 class Device(Protocol):
     """What can stand behind a VISA session: it is given one message at a time and may answer."""
@@ -29,7 +31,10 @@ class Device(Protocol):
     terminator: str
 
     def handle(self, message: str) -> str | None:
-        """Carry out `message` (without its terminator); return the reply without terminator, or None."""
+        """Carry out `message` (without its terminator); return the reply without terminator, or None.
+
+        Raises `ConnectionError` where the line is cut.
+        """
         ...
 
     def speak(self) -> str | None:
@@ -72,6 +77,21 @@ class _Bench:
     def elapse(self) -> None:
         """Let the duration of one write or read pass."""
         self.clock.elapse(self.latency)
+
+    def listen(self, session: _Session) -> None:
+        """Take what the device says unasked; where nothing is there, wait for it as long as the time-out allows."""
+        left = float(session.attributes[ResourceAttribute.timeout_value]) * 1e-3
+        while True:
+            unasked = session.device.speak()
+            if unasked is not None:
+                session.output += (unasked + session.device.terminator).encode("latin-1")
+            before = self.clock.now()
+            if session.output or left <= 0:
+                return
+            self.clock.elapse(min(_SLICE, left))
+            if self.clock.now() == before:  # of another thread: time does not pass for it
+                return
+            left -= _SLICE
 
 
 _benches: dict[str, _Bench] = {}
@@ -163,19 +183,20 @@ class AsotVisaLibrary(highlevel.VisaLibraryBase):
             if not target.is_serial:
                 target.output.clear()
             for message in data.decode("latin-1").replace("\r", "\n").split("\n"):
-                reply = target.device.handle(message) if message else None
+                try:
+                    reply = target.device.handle(message) if message else None
+                except ConnectionError:
+                    raise pyvisa.VisaIOError(StatusCode.error_connection_lost) from None
                 if reply is not None:
                     target.output += (reply + target.device.terminator).encode("latin-1")
         return len(data), self.handle_return_value(session, StatusCode.success)
 
     def read(self, session: VISASession, count: int) -> tuple[bytes, StatusCode]:
-        """Return at most `count` bytes; a device that has nothing to say is a time-out at once."""
+        """Return at most `count` bytes; a device that has nothing to say takes the time-out of the clock's owner."""
         source = self._session(session)
         self._bench().elapse()
         with source.lock:
-            unasked = source.device.speak()
-            if unasked is not None:
-                source.output += (unasked + source.device.terminator).encode("latin-1")
+            self._bench().listen(source)
             if not source.output:
                 return b"", self.handle_return_value(session, StatusCode.error_timeout)
             length, status = min(count, len(source.output)), StatusCode.success

@@ -54,6 +54,8 @@ class SimulatedWire:
         Simulated devices by resource name.
     lines
         What lies between them and the bus: where faults are injected.
+    cards
+        Simulated NI cards by device name.
     """
 
     def __init__(
@@ -78,8 +80,10 @@ class SimulatedWire:
             open_resource_manager(name, self.lines, clock)
             self.visa_library = f"{name}@asot"
             self._resources.callback(close_resource_manager, name)
-            cards = [Card(self.twin, card.terminals, name=device) for device, card in table.daq.items()]
-            self.daq_server = DaqServer(cards, exchange=exchange)
+            self.cards = {name: Card(self.twin, card.terminals, name=name) for name, card in table.daq.items()}
+            for device, card in table.daq.items():
+                self.cards[device].fault, self.cards[device].fault_begins = card.fault, card.fault_begins
+            self.daq_server = DaqServer(list(self.cards.values()), exchange=exchange)
             self.daq_server.start()
             self._resources.callback(self.daq_server.stop)
             channel = self.daq_server.channel(clock)
