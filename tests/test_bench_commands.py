@@ -58,7 +58,8 @@ def test_check_goes_on_after_instruments_that_fail_and_makes_the_others_safe(
     magnet = next(entry for entry in found["instruments"] if entry["role"] == "magnet")
     assert magnet["reading"]["unit"] == "T" and abs(magnet["reading"]["value"]) < 1e-4
     assert found["unreached"] == list(faults) and found["ok"] is False
-    assert {"role": "relay", "reached": ["both contacts open"], "failed": []} in found["safe_state"]
+    relay = next(report for report in found["safe_state"] if report["role"] == "relay")
+    assert relay["reached"] and not relay["failed"]
 
 
 def test_check_leaves_alone_what_a_wrong_instrument_would_be_told() -> None:
