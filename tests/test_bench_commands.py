@@ -48,14 +48,18 @@ def test_check_goes_on_after_instruments_that_fail_and_makes_the_others_safe(
     assert bench_command("check", "simulated", "--json", *arguments) == 1
     found = json.loads(capsys.readouterr().out)
     faults = {entry["role"]: entry["fault"] for entry in found["instruments"] if not entry["ok"]}
-    assert list(faults) == ["lock_in", "sample_source", "calibration_source", "stage"]
+    tables = read_bench("simulated", "py32-fused-silica", settings).bench.roles()
+    dead = {"GPIB0::9::INSTR", SOURCE, STAGE}
+    reached = {role for role, table in tables.items() if not dead & set(table.addresses().values())}
+    assert set(faults) == set(tables) - reached | {"calibration_source"}  # whose sine is the lock-in's
     assert "GPIB0::9::INSTR" in faults["lock_in"] and faults["lock_in"] == faults["calibration_source"]
     assert "must be a MODEL 6221" in faults["sample_source"] and "Check address and driver" in faults["sample_source"]
     assert "did not answer" in faults["stage"] and "Check that it is switched on" in faults["stage"]
     magnet = next(entry for entry in found["instruments"] if entry["role"] == "magnet")
     assert magnet["reading"]["unit"] == "T" and abs(magnet["reading"]["value"]) < 1e-4
     assert found["unreached"] == list(faults) and found["ok"] is False
-    assert {"role": "relay", "reached": ["both contacts open"], "failed": []} in found["safe_state"]
+    relay = next(report for report in found["safe_state"] if report["role"] == "relay")
+    assert relay["reached"] and not relay["failed"]
 
 
 def test_check_leaves_alone_what_a_wrong_instrument_would_be_told() -> None:

@@ -122,7 +122,7 @@ def test_laser_that_brightens_in_a_run_ends_it_safely(open_simulated: Callable[.
     bench = open_simulated(twin__laser_power="3.9 mW", twin__laser_drift=0.2, twin__laser_drift_period="680 s")
     result = run(short_sweep(), bench, tmp_path, name="field-sweep")
     assert result.state is State.FAILED and result.unsafe == []
-    assert 1 <= result.points < 6 and "Laser power must be at most 4 mW; the sum signal says 4." in result.reason
+    assert 1 <= result.points < 6 and "Laser power must be at most 4 mW; the sum signal says 4" in result.reason
 
 
 def test_light_too_strong_is_refused_before_anything_else_is_driven(

@@ -87,7 +87,8 @@ def test_monitoring_changes_no_number(open_simulated: Callable[..., Bench], tmp_
 def test_point_beyond_a_limit_is_refused_before_anything_is_sent(bench: Bench, tmp_path: Path) -> None:
     for sweep, text in (
         (short_sweep(largest_field="300 mT"), "setting it to 0.3 T"),
-        (short_sweep(current="70 mA"), "setting it to 0.07 A"),
+        (short_sweep(current="62 mA"), "setting it to 0.062 A"),
+        (short_sweep(current="70 mA"), "setting the current to 0.07 A makes 17.4 mW"),
         (short_sweep(path="coil", current="600 mA"), "setting it to 0.6 A"),
     ):
         with pytest.raises(LimitError, match=text):
