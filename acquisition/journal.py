@@ -24,9 +24,11 @@ FINAL_STATUSES = ("finished", "aborted", "failed", "interrupted")
 
 _RECORDING = "recording"
 _APPLICATION_ID = 0x61736F74  # "asot"
-_COMMIT_INTERVAL = 0.01  # s: above 100 points/s several points share a commit
+_SPACING = 0.01  # s between points from which on each has a commit of its own: 100 points/s
+_BURST = 0.2  # s: so much may have been saved up for points that come closer now and then
+_GROUP = 0.05  # s: above that rate the points of this time share a commit
 _LONGEST_STORAGE = 600.0  # s that another program may take to make the same run file
-_BURST = 0.5  # s: so long a burst may exceed that rate and still have a commit for every point
+_NUMBERS = frozenset({float, int, bool, np.float64, np.float32, np.int64, np.int32, np.bool_})
 
 _LAYOUT = f"""
 BEGIN;
@@ -76,8 +78,8 @@ class Journal:
         self._connection = connection
         self._names = tuple(column.name for column in columns)
         self._pack = struct.Struct(f"<{len(self._names)}d").pack
-        self._next = 0
-        self._commit_due = 0.0
+        self._pending: list[tuple[int, bytes]] = []
+        self._credit, self._seen, self._due, self._group_due = _BURST, 0.0, 0.0, 0.0
         self._state = "opened for reading"
 
     @classmethod
@@ -168,7 +170,7 @@ class Journal:
         """Store one point.
 
         Below 100 points/s (wall time) the point is committed when this returns; above, points share a commit
-        each 10 ms: `acknowledged` tells which are safe, and `flush` makes all of them so.
+        each 50 ms: `acknowledged` tells which are safe, and `flush` makes all of them so.
 
         Parameters
         ----------
@@ -195,55 +197,48 @@ class Journal:
             data = self._pack(*numbers)
         except (LookupError, TypeError, ValueError, struct.error):
             raise self._refusal(values) from None
-        if len(values) != len(numbers) or any(isinstance(number, complex) for number in numbers):
+        if len(values) != len(numbers) or not (_NUMBERS.issuperset(map(type, numbers)) or all(map(_is_real, numbers))):
             raise self._refusal(values)
-        index = self._next
-        try:
-            self._begin()
-            self._connection.execute("INSERT INTO points VALUES (?, ?)", (index, data))
-        except sqlite3.Error as error:
-            raise self._undo(error) from error
-        self._next += 1
-        now = time.monotonic()
-        if now >= self._commit_due:
-            self.flush()
-            # On a slow disk commits take at most half of the time, however fast points come.
-            pause = max(_COMMIT_INTERVAL, 2 * (time.monotonic() - now))
-            self._commit_due = max(self._commit_due, now - _BURST) + pause
+        index = self.acknowledged + 1 + len(self._pending)
+        self._pending.append((index, data))
+        self._commit_in_time()
         return index
+
+    def _commit_in_time(self) -> None:
+        """Commit now, or leave it to a later point of the same group.
+
+        Each point spends `_SPACING` of the time that passes. Where none is left, points are coming fast, and what comes
+        within `_GROUP` goes together. A slow disk gets half of the time at most, of fast points a tenth.
+        """
+        now = time.monotonic()
+        self._credit = min(self._credit + now - self._seen, _BURST)
+        self._seen = now
+        if now >= (self._due if self._credit >= 0 else self._group_due):
+            self.flush()
+            cost = time.monotonic() - now
+            self._due, self._group_due = now + 2 * cost, now + max(_GROUP, 10 * cost)
+        self._credit = max(self._credit, 0.0) - _SPACING
 
     def extend(self, rows: Mapping[str, NDArray[np.float64]]) -> None:
         """Store the points of an earlier run, `rows` by column, before any other; durable on return."""
         table = np.stack([np.asarray(rows[name], dtype="<f8") for name in self._names], axis=-1)
-        try:
-            self._begin()
-            self._connection.executemany(
-                "INSERT INTO points VALUES (?, ?)", ((index, row.tobytes()) for index, row in enumerate(table))
-            )
-        except sqlite3.Error as error:
-            raise self._undo(error) from error
-        self._next = len(table)
+        self._pending = [(index, row.tobytes()) for index, row in enumerate(table)]
         self.flush()
 
     def flush(self) -> None:
         """Commit every point appended so far: call it before a pause."""
-        if not self._connection.in_transaction:
-            return
-        try:
-            self._connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            raise self._undo(error) from error
-        self.acknowledged = self._next - 1
+        if self._pending:
+            self._write("INSERT INTO points VALUES (?, ?)", self._pending)
 
     def note(self, name: str, text: str) -> None:
         """Add or replace the note `name`; durable on return."""
         check_notes({**self.notes, name: text})
-        self._write("notes", [(name, text)])
+        self._replace("notes", [(name, text)])
 
     def update_metadata(self, changes: Mapping[str, Any]) -> None:
         """Replace top-level keys of the metadata, such as `instruments` after a run; durable on return."""
         text = metadata_json({**self.metadata, **changes}, self.columns)
-        self._write("run", [("metadata", text)])
+        self._replace("run", [("metadata", text)])
 
     def finish(self, status: str, reason: str = "") -> None:
         """Say how the run ended, `status` being one of `FINAL_STATUSES` and `reason` "" after success.
@@ -254,7 +249,7 @@ class Journal:
             remedy = f"Use one of {', '.join(FINAL_STATUSES)}."
             raise InputError(describe("Status of a run", "be final", status, remedy))
         now = datetime.now(UTC).isoformat()
-        self._write("run", [("status", status), ("exit_reason", reason), ("end_time", now)])
+        self._replace("run", [("status", status), ("exit_reason", reason), ("end_time", now)])
         self._state = status
 
     def close(self) -> None:
@@ -326,28 +321,26 @@ class Journal:
             row = self._connection.execute("SELECT value FROM run WHERE key = ?", (key,)).fetchone()
         return None if row is None else str(row[0])
 
-    def _write(self, table: str, pairs: Sequence[tuple[str, str]]) -> None:
-        """Replace pairs of a table in one transaction, together with the points that are pending."""
-        try:
-            self._begin()
-            self._connection.executemany(f"REPLACE INTO {table} VALUES (?, ?)", pairs)
-        except sqlite3.Error as error:
-            raise self._undo(error) from error
+    def _replace(self, table: str, pairs: Sequence[tuple[str, str]]) -> None:
+        """Replace pairs of a table, after the points that are pending; durable on return."""
         self.flush()
+        self._write(f"REPLACE INTO {table} VALUES (?, ?)", pairs)
 
-    def _begin(self) -> None:
-        if not self._connection.in_transaction:
+    def _write(self, statement: str, rows: Sequence[tuple[object, object]]) -> None:
+        """Write rows in one transaction; where that fails, none of them and no further point: there would be a gap."""
+        points, self._pending = len(self._pending), []
+        try:
             self._connection.execute("BEGIN")
-
-    def _undo(self, error: sqlite3.Error) -> JournalError:
-        """Forget the points of a failed transaction, and take no more: there would be a gap between."""
-        with suppress(sqlite3.Error):
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-        self._next = self.acknowledged + 1
-        if self._state == _RECORDING:
-            self._state = "closed to points since one could not be written"
-        return _journal_error(self.path, error)
+            self._connection.executemany(statement, rows)
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            with suppress(sqlite3.Error):
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+            if self._state == _RECORDING:
+                self._state = "closed to points since one could not be written"
+            raise _journal_error(self.path, error) from error
+        self.acknowledged += points
 
     def _refusal(self, values: Mapping[str, object]) -> InputError:
         missing = [name for name in self._names if name not in values]
@@ -361,6 +354,10 @@ class Journal:
             f"A point of {self.path.name} must have one real number for each of {', '.join(self._names)}; "
             f"received {'; '.join(parts)}. Make the measurement return exactly its columns."
         )
+
+
+def _is_real(value: object) -> bool:
+    return isinstance(value, Real)
 
 
 def interrupt(path: Path, reason: str) -> None:

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import h5py
@@ -268,8 +269,10 @@ def test_a_full_disk_keeps_every_acknowledged_point_and_takes_no_point_after_the
     with begin(tmp_path / "a.journal") as journal:
         journal._connection.execute("PRAGMA max_page_count = 20")  # SQLite reports a full disk beyond it
         with pytest.raises(JournalError, match="Free disk space"):
-            for _ in range(10_000):
+            for number in range(10_000):
                 journal.append(POINTS[0])
+                if number % 10 == 0:
+                    journal.flush()
         with pytest.raises(JournalError, match="closed to points"):
             journal.append(POINTS[0])
         journal.finish("failed", "The disk was full.")
@@ -306,15 +309,57 @@ def test_a_running_journal_is_readable_by_others_but_not_stored(tmp_path: Path) 
     assert list(tmp_path.glob("*.h5*")) == []
 
 
-def test_points_are_acknowledged_one_by_one_when_slow_and_in_groups_when_fast(tmp_path: Path) -> None:
+class WallTime:
+    """Time that passes between points, and at each commit on a disk of this speed."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, journal: Journal, commit: float) -> None:
+        self.now, self.commits, self._commit = 100.0, 0, commit
+        monkeypatch.setattr("acquisition.journal.time", SimpleNamespace(monotonic=lambda: self.now))
+        journal._connection.set_trace_callback(self._trace)
+        self._journal = journal
+
+    def _trace(self, statement: str) -> None:
+        if statement == "COMMIT":
+            self.commits, self.now = self.commits + 1, self.now + self._commit
+
+    def append(self, count: int, spacing: float) -> list[int]:
+        """Points that were left for a later commit, after each of `count` points `spacing` seconds apart."""
+        late = []
+        for _ in range(count):
+            begun = self.now
+            index = self._journal.append(POINTS[0])
+            late.append(index - self._journal.acknowledged)
+            self.now = max(self.now, begun + spacing)
+        return late
+
+
+def test_points_are_acknowledged_one_by_one_when_slow_and_in_groups_when_fast(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with begin(tmp_path / "a.journal") as journal:
-        for number in range(10):
-            assert journal.append(POINTS[0]) == number
-            assert journal.acknowledged == number
-        late = [number - journal.acknowledged for number in (journal.append(POINTS[0]) for _ in range(5000))]
-        assert max(late) > 1
+        wall = WallTime(monkeypatch, journal, commit=0.001)
+        assert set(wall.append(200, spacing=0.0101)) == {0}
+        wall.now += 10
+        assert set(wall.append(10, spacing=0.003)) == {0}  # some may come closer
+        before = wall.commits
+        late = wall.append(20_000, spacing=50e-6)
+        assert 900 < max(late) < 1100 and wall.commits - before < 40  # 50 ms of points share a commit
+        assert set(wall.append(20, spacing=0.0101)[4:]) == {0}
         journal.flush()
-        assert journal.acknowledged == 5009
+        assert journal.acknowledged == 20_229
+
+
+@pytest.mark.parametrize(("spacing", "share"), [(0.0, 0.11), (0.03, 0.51)])
+def test_a_slow_disk_gets_no_more_than_its_share_of_the_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spacing: float, share: float
+) -> None:
+    with begin(tmp_path / "a.journal") as journal:
+        wall = WallTime(monkeypatch, journal, commit=0.1)
+        wall.append(10, 0.0)
+        start, before = wall.now, wall.commits
+        while wall.now < start + 20:
+            wall.append(1, spacing or 1e-4)
+        assert 0.5 * share < 0.1 * (wall.commits - before) / (wall.now - start) < share
 
 
 def test_metadata_and_notes_change_until_the_run_is_finished(tmp_path: Path) -> None:
