@@ -27,6 +27,7 @@ _APPLICATION_ID = 0x61736F74  # "asot"
 _SPACING = 0.01  # s between points from which on each has a commit of its own: 100 points/s
 _BURST = 0.2  # s: so much may have been saved up for points that come closer now and then
 _GROUP = 0.05  # s: above that rate the points of this time share a commit
+_LOG_PAGES = 100  # a short log is soon overwritten in place, which costs half as much as one that grows
 _LONGEST_STORAGE = 600.0  # s that another program may take to make the same run file
 _NUMBERS = frozenset({float, int, bool, np.float64, np.float32, np.int64, np.int32, np.bool_})
 
@@ -123,6 +124,7 @@ class Journal:
             try:
                 connection.execute("PRAGMA journal_mode=WAL")
                 connection.execute("PRAGMA synchronous=FULL")
+                connection.execute(f"PRAGMA wal_autocheckpoint={_LOG_PAGES}")
                 connection.executescript(_LAYOUT)
                 facts = [("metadata", text), ("status", "running"), ("exit_reason", "")]
                 connection.executemany("INSERT INTO run VALUES (?, ?)", facts)

@@ -74,7 +74,9 @@ def bare_bench() -> Any:
         notes={"bench": "", "sample": 'name = "none"\n'},
         overrides={},
         light_side="top",
-        file=SimpleNamespace(name="bare", laser=SimpleNamespace(wavelength=780e-9), simulation=True, interlock=INTERLOCK),
+        file=SimpleNamespace(
+            name="bare", laser=SimpleNamespace(wavelength=780e-9), simulation=True, interlock=INTERLOCK
+        ),
         sample=SimpleNamespace(name="none", current_density=lambda current: 0.0),
         magnet=SimpleNamespace(travel_time=lambda start, stop: 0.0),
         make_safe=list,
