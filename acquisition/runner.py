@@ -198,8 +198,9 @@ class Run:
         with single_interrupt() as interrupts:
             try:
                 try:
-                    heartbeat.beat()
-                    self._measure(bench, journal, heartbeat)
+                    with heartbeat.measuring():
+                        heartbeat.beat()
+                        self._measure(bench, journal, heartbeat)
                 finally:
                     interrupts.hold()
             except (KeyboardInterrupt, SystemExit) as interrupt:

@@ -316,10 +316,17 @@ def test_refinement_halves_the_gaps_with_the_largest_change_within_its_bounds() 
 # ----------------------------------------------------------- queue
 
 
-def test_failed_run_does_not_stop_the_next(bench: Bench, tmp_path: Path) -> None:
+def test_failed_run_leaves_the_bench_safe_and_does_not_stop_the_next(bench: Bench, tmp_path: Path) -> None:
+    def ended(run: Run, result: Any) -> None:
+        assert bench.wire is not None
+        twin = bench.wire.twin
+        currents_off = not twin.sample_drive.running and not (twin._lines["relay_sample"] or twin._lines["relay_coil"])
+        safe.append(currents_off and abs(twin.field(bench.clock.now())) < 2e-4)
+
     failing = sweep(Flaky)
     failing.faults = 100  # type: ignore[attr-defined]
-    queue = Queue(bench)
+    safe: list[bool] = []
+    queue = Queue(bench, on_end=ended)
     refused = queue.add(make(tmp_path, sweep(largest_field="300 mT")))
     failed = queue.add(make(tmp_path, failing))
     removed = queue.add(make(tmp_path))
@@ -328,6 +335,7 @@ def test_failed_run_does_not_stop_the_next(bench: Bench, tmp_path: Path) -> None
     results = queue.execute()
     assert [run.state for run in queue.runs] == [State.FAILED, State.FAILED, State.ABORTED, State.FINISHED]
     assert [result.state for result in results] == [run.state for run in queue.runs]
+    assert safe == [True, True, True]
     assert refused.result is not None and "setting it to 0.3 T" in refused.result.reason
     assert "Check the cable" in stored(failed).attrs["exit_reason"] and stored(last).sizes["point"] == 6
 
