@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from acquisition.preflight import Preflight, doubts, free_space, preflight, require_space
+from acquisition.preflight import Preflight, doubts, free_space, preflight, require_space, require_writable
 from acquisition.progress import Report
 from acquisition.recipe import Recipe, load_recipe
 from acquisition.resume import EarlierRun, earlier_run, find_run
@@ -86,6 +86,7 @@ def run_batch(
     points = sum(procedure.point_count() for _, procedure in loaded.procedures)
     if doubts(points, 0.0) and not dry_run:
         _ask(doubts(points, 0.0), confirm)  # before each of so many set-points is looked at
+    require_writable(out)
     with open_bench(bench, sample, settings=others, realtime=realtime) as opened:
         for _, procedure in loaded.procedures:
             procedure.check(opened)
@@ -114,7 +115,7 @@ def _tell_plan(
         report.planned(f"{number + 1} {name}: {procedure.title()}", entry)
         if events is not None:
             events({"event": "plan", "run": number, "procedure": name, **entry.as_dict()})
-    free = free_space(out.resolve())
+    free = free_space(out)
     size = sum(entry.file_size for entry in expected)
     report.step(f"All within the limits; at most {size / 1e6:.0f} MB of files, {free / 1e6:,.0f} MB free in {out}")
     doubt = doubts(sum(entry.points for entry in expected), sum(entry.duration for entry in expected))

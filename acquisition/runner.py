@@ -404,7 +404,8 @@ def run(
     LimitError
         Before anything is sent, where a set-point exceeds a limit.
     InputError
-        Where `resume` is not a run of the same procedure, parameters, bench and sample, or finished.
+        Where `resume` is not a run of the same procedure, parameters, bench and sample, or finished; where `folder`
+        cannot be written to.
     StorageError
         Where the run file could not be made; the journal is kept and named.
     KeyboardInterrupt

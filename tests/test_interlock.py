@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pymeasure.adapters import VISAAdapter
 
 from acquisition import Run, State, run
 from acquisition.cli import app
@@ -32,6 +33,7 @@ from instruments.emergency import make_currents_and_field_safe
 from instruments.errors import DeviceError
 from instruments.openers import Connections
 from instruments.simulation.server import BenchServer, client_file
+from instruments.visa import NamedAdapter
 from procedures import FieldSweep
 
 ROOT = Path(__file__).parents[1]
@@ -271,6 +273,22 @@ def assert_safe_but_for_the_source(server: BenchServer) -> None:
     assert not any(twin._lines[line] for line in ("relay_sample", "relay_coil"))
     with server.exchange as clock:
         assert abs(twin.field(clock.now())) < 1e-3
+
+
+def test_reply_to_a_question_that_was_interrupted_answers_no_later_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    files = read_bench("simulated", "py32-fused-silica", SERVED)
+    with BenchServer(files.bench, files.sample) as server:
+        source = NamedAdapter(server.resources["GPIB0::12::INSTR"], "@py", ["sample_source"])
+        source.write("*IDN?")
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(VISAAdapter, "_read", interrupt)
+            source.read()
+        source.write("OUTP?")
+        assert source.read().strip() == "0"
+        source.close()
 
 
 def test_command_makes_safe_what_a_script_left(served: Path, capsys: pytest.CaptureFixture[str]) -> None:

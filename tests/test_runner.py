@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import threading
@@ -14,9 +15,11 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from acquisition import State, run
+from acquisition.batch import run_batch
+from acquisition.progress import Report
 from acquisition.runner import RunResult
 from analysis import load_run
-from analysis.errors import AsotError
+from analysis.errors import AsotError, InputError
 from instruments import Bench
 from instruments.errors import LimitError
 from instruments.interrupts import held_interrupts, raise_interrupts
@@ -184,10 +187,23 @@ def test_full_disk_is_noticed_before_the_run(bench: Bench, tmp_path: Path, monke
     assert list(tmp_path.iterdir()) == []
 
 
-def test_folder_that_cannot_be_made_is_an_error(bench: Bench, tmp_path: Path) -> None:
+def test_folder_that_cannot_be_made_or_written_is_refused_before_the_bench_is_touched(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_only(**where: object) -> None:
+        raise PermissionError(errno.EROFS, "Read-only file system")
+
+    opened_at = bench.clock.now()
     (tmp_path / "file").write_text("")
-    with pytest.raises(AsotError, match="must be one that can be written"):
+    with pytest.raises(InputError, match="must be one that can be written"):
         measure(bench, tmp_path / "file" / "runs")
+    monkeypatch.setattr("tempfile.TemporaryFile", read_only)  # permissions do not hold the administrator back
+    with pytest.raises(InputError, match=r"must be one that can be written; Read-only file system\. Choose another"):
+        measure(bench, tmp_path)
+    monkeypatch.setattr("acquisition.batch.open_bench", None)
+    with pytest.raises(InputError, match="Read-only file system"):
+        run_batch("field-sweep", tmp_path / "new" / "runs", Report(True), settings={})
+    assert [path.name for path in tmp_path.iterdir()] == ["file"] and bench.clock.now() == opened_at
 
 
 def test_process_that_is_ended_by_a_signal_leaves_a_complete_file(tmp_path: Path) -> None:
