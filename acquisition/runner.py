@@ -28,7 +28,7 @@ from instruments import Bench
 from instruments.errors import LimitError
 from instruments.interrupts import single_interrupt
 from instruments.roles import SafeStateReport
-from procedures import Measurement, Point, Reading
+from procedures import Measurement, Point, Reading, procedure_name
 
 _PREPARATION = -1  # mark of the clock before the first point, so that noise there is that of no point
 _SETTLED = 2  # points before the first missing one at which a replay also waits for the lock-in
@@ -372,9 +372,9 @@ class _AbortedError(Exception):
 def run(
     procedure: Measurement,
     bench: Bench,
-    folder: Path,
+    folder: str | Path = "runs",
     *,
-    name: str,
+    name: str = "",
     recipe: str = "",
     number: int = 0,
     retries: int = 1,
@@ -386,8 +386,10 @@ def run(
 
     Parameters
     ----------
-    procedure, folder, name, recipe, number, retries, resume, on_point
+    procedure, folder, recipe, number, retries, resume, on_point
         See `Run`.
+    name
+        What the run file calls the procedure; by default what recipes call it.
     bench
         The open bench; its clock is claimed by the calling thread.
     stop
@@ -419,8 +421,9 @@ def run(
             one.abort()
 
     one = Run(
-        procedure, folder, name=name, recipe=recipe, number=number, retries=retries, resume=resume, on_point=listener
-    )
+        procedure, Path(folder), name=name or procedure_name(procedure), recipe=recipe, number=number, retries=retries,
+        resume=resume, on_point=listener,
+    )  # fmt: skip
     if stop is not None and stop.is_set():
         one.abort()
         assert one.result is not None

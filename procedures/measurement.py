@@ -106,6 +106,11 @@ class Measurement(Procedure):  # type: ignore[misc]
 
     Subclasses declare parameters (pymeasure's), `columns`, `points` and `measure`, and prepare the bench in
     `prepare`; safe state, storage, progress, pause, abort, retry and resume come from the runner.
+
+    Parameters
+    ----------
+    **parameters
+        Written as in a recipe: `FieldSweep(current="40 mA", steps=11)`; `InputError` as from `from_table`.
     """
 
     repeats = IntegerParameter(
@@ -114,6 +119,10 @@ class Measurement(Procedure):  # type: ignore[misc]
 
     columns: ClassVar[tuple[Column, ...]]
     plot: ClassVar[Mapping[str, str]]
+
+    def __init__(self, **parameters: object) -> None:
+        super().__init__()
+        self._assign(parameters, type(self).__name__)
 
     @abstractmethod
     def points(self) -> Iterator[Point]:
@@ -235,23 +244,24 @@ class Measurement(Procedure):  # type: ignore[misc]
             For unknown parameters, wrong units and values out of range; all faults at once.
         """
         procedure = cls()
+        procedure._assign(table, source)
+        return procedure
+
+    def _assign(self, table: Mapping[str, object], source: str) -> None:
         faults = []
         for key, value in table.items():
-            parameter = procedure._parameters.get(key)
+            parameter = self._parameters.get(key)
             if parameter is None:
-                faults.append(
-                    f"{source}: key {key!r} is unknown. Allowed here: {', '.join(sorted(procedure._parameters))}."
-                )
+                faults.append(f"{source}: key {key!r} is unknown. Allowed here: {', '.join(sorted(self._parameters))}.")
                 continue
             try:
                 parameter.value = _in_unit(parameter, value)
             except ValueError as error:
                 faults.append(f"{source}: key {key!r} {_expectation(parameter, str(error))} Received {value!r}.")
             else:
-                setattr(procedure, key, parameter.value)
+                setattr(self, key, parameter.value)
         if faults:
             raise InputError("; ".join(faults))
-        return procedure
 
     def parameters(self) -> dict[str, Any]:
         """Values of all parameters by name, in the units that `parameter_units` gives."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -55,6 +58,21 @@ def test_finished_run_holds_every_point_with_units_identity_and_texts(bench: Ben
     assert dataset.attrs["sample"]["name"] == "py32-fused-silica"
     assert is_safe(bench)
     assert list(tmp_path.glob("*.journal")) == []
+
+
+def test_script_of_the_readme_measures_without_a_main_guard(tmp_path: Path) -> None:
+    root = Path(__file__).parents[1]
+    blocks = re.findall(r"```python\n(.*?)```", (root / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    (script,) = (block for block in blocks if "open_bench" in block)
+    assert "__main__" not in script and len([line for line in script.splitlines() if line]) == 5
+    (tmp_path / "script.py").write_text(f"{script}print(result.state, result.path)\n", encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    command = [sys.executable, "script.py"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    state, path = done.stdout.split()
+    assert (done.returncode, done.stderr, state) == (0, "", "finished")
+    dataset = load_run(tmp_path / path)
+    assert dataset.sizes["point"] == 28 and dataset.attrs["procedure"] == "field-sweep"
 
 
 def test_settling_follows_the_filter_of_the_lock_in(bench: Bench, tmp_path: Path) -> None:
@@ -207,9 +225,6 @@ def test_folder_that_cannot_be_made_or_written_is_refused_before_the_bench_is_to
 
 
 def test_process_that_is_ended_by_a_signal_leaves_a_complete_file(tmp_path: Path) -> None:
-    import subprocess
-    import sys
-
     root = Path(__file__).parents[1]
     command = [sys.executable, "-P", "-m", "acquisition", "run", "field-sweep", "--out", str(tmp_path), "--json"]
     environment = {**os.environ, "PYTHONPATH": str(root)}
