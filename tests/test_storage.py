@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from acquisition.nexus import main, write_nexus
 from acquisition.provenance import provenance
 from acquisition.storage import StorageError, finish_run
 from analysis.errors import InputError
+from analysis.run_check import check_run
 from analysis.run_file import Column, load_run, verify_run
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -508,6 +510,21 @@ def test_a_file_that_cannot_be_read_gives_one_line_that_names_it(run_path: Path,
         load_run(run_path)
     assert str(run_path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_run_file_and_journal_of_schema_1_can_still_be_read(tmp_path: Path) -> None:
+    witness = Path(__file__).parent / "data/schema-1.h5"
+    run = load_run(witness)
+    assert check_run(witness) == []
+    assert (run.attrs["schema_version"], run.attrs["status"], run.attrs["run_id"]) == (1, "finished", "431cb6fd")
+    assert run["field_set"].values.tolist() == [0.05, 0.0, -0.05, -0.05, 0.0, 0.05]
+    assert run["kerr_signal"].values[1] == 4.44877450317682e-08 and run["kerr_signal"].attrs["units"] == "rad"
+    assert run.attrs["instruments"]["lock_in"]["settings_end"]["time_constant"] == [0.1, "s"]
+    journal = Path(shutil.copy(witness.with_suffix(".journal"), tmp_path / "run-20261122T185621Z-431cb6fd.journal"))
+    recovered = load_run(finish_run(journal))
+    for attribute in ("path", "sha256"):
+        del recovered.attrs[attribute], run.attrs[attribute]
+    assert recovered.identical(run)
 
 
 def test_a_journal_given_as_run_file_is_recognised(tmp_path: Path) -> None:
