@@ -6,8 +6,8 @@ import json
 import sqlite3
 import struct
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from numbers import Real
 from pathlib import Path
@@ -16,19 +16,18 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.errors import AsotError, InputError, describe
+from acquisition.journal_file import APPLICATION_ID, JournalError, check_format, journal_error, sqlite_errors
+from analysis.errors import InputError, describe
 from analysis.run_file import SCHEMA_VERSION, Column, check_columns, check_notes, metadata_json
 
 FINAL_STATUSES = ("finished", "aborted", "failed", "interrupted")
 """How a run can end; before that its status is "running"."""
 
 _RECORDING = "recording"
-_APPLICATION_ID = 0x61736F74  # "asot"
 _SPACING = 0.01  # s between points from which on each has a commit of its own: 100 points/s
 _BURST = 0.2  # s: so much may have been saved up for points that come closer now and then
 _GROUP = 0.05  # s: above that rate the points of this time share a commit
 _LOG_PAGES = 100  # a short log is soon overwritten in place, which costs half as much as one that grows
-_LONGEST_STORAGE = 600.0  # s that another program may take to make the same run file
 _NUMBERS = frozenset({float, int, bool, np.float64, np.float32, np.int64, np.int32, np.bool_})
 
 _LAYOUT = f"""
@@ -37,23 +36,9 @@ CREATE TABLE run (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE notes (name TEXT PRIMARY KEY, text TEXT NOT NULL);
 CREATE TABLE columns (position INTEGER PRIMARY KEY, name TEXT, unit TEXT, description TEXT, role TEXT);
 CREATE TABLE points (point INTEGER PRIMARY KEY, data BLOB NOT NULL);
-PRAGMA application_id = {_APPLICATION_ID};
+PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {SCHEMA_VERSION};
 """
-
-_REMEDIES = {
-    "SQLITE_FULL": "Free disk space; every acknowledged point is stored, those after it are not.",
-    "SQLITE_BUSY": "Another program is using the journal: close it and try again.",
-    "SQLITE_CANTOPEN": "Check that the folder exists and may be written to.",
-    "SQLITE_READONLY": "Check that the file and its folder may be written to.",
-    "SQLITE_IOERR": "Check the disk and its free space; record to a local disk, not to a network share.",
-    "SQLITE_NOTADB": "Give the .journal file of a run.",
-    "SQLITE_CORRUPT": "Copy the file away before anything else, then try `sqlite3 FILE .recover`.",
-}
-
-
-class JournalError(AsotError):
-    """A journal that cannot be written or read; the message names the file and the remedy."""
 
 
 class Journal:
@@ -119,7 +104,7 @@ class Journal:
                 f"Journal {path} must be a new file; {error.strerror or error}. Check the folder; "
                 "`asot recover FOLDER` turns journals that were left there into run files."
             ) from None
-        with _sqlite_errors(path):
+        with sqlite_errors(path):
             connection = sqlite3.connect(path, isolation_level=None)
             try:
                 connection.execute("PRAGMA journal_mode=WAL")
@@ -155,10 +140,10 @@ class Journal:
         path = Path(path)
         if not path.is_file():
             raise JournalError(f"Journal {path} must exist; there is none. Check the name and folder.")
-        with _sqlite_errors(path):
+        with sqlite_errors(path):
             connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
             try:
-                _check_format(path, connection)
+                check_format(path, connection)
                 query = "SELECT name, unit, description, role FROM columns ORDER BY position"
                 journal = cls(path, connection, [Column(*row) for row in connection.execute(query)])
                 (last,) = connection.execute("SELECT MAX(point) FROM points").fetchone()
@@ -284,7 +269,7 @@ class Journal:
     @property
     def notes(self) -> dict[str, str]:
         """Notes by name."""
-        with _sqlite_errors(self.path):
+        with sqlite_errors(self.path):
             return dict(self._connection.execute("SELECT name, text FROM notes ORDER BY name").fetchall())
 
     @property
@@ -307,7 +292,7 @@ class Journal:
         size = 8 * len(self.columns)
         buffer = bytearray()
         query = "SELECT point, data FROM points WHERE point >= ? ORDER BY point"
-        with _sqlite_errors(self.path):
+        with sqlite_errors(self.path):
             for point, data in self._connection.execute(query, (start,)):
                 if (point - start) * size != len(buffer) or len(data) != size:
                     raise JournalError(
@@ -319,7 +304,7 @@ class Journal:
         return {name: np.ascontiguousarray(table[:, i], dtype=np.float64) for i, name in enumerate(self._names)}
 
     def _run_value(self, key: str) -> str | None:
-        with _sqlite_errors(self.path):
+        with sqlite_errors(self.path):
             row = self._connection.execute("SELECT value FROM run WHERE key = ?", (key,)).fetchone()
         return None if row is None else str(row[0])
 
@@ -341,7 +326,7 @@ class Journal:
                     self._connection.execute("ROLLBACK")
             if self._state == _RECORDING:
                 self._state = "closed to points since one could not be written"
-            raise _journal_error(self.path, error) from error
+            raise journal_error(self.path, error) from error
         self.acknowledged += points
 
     def _refusal(self, values: Mapping[str, object]) -> InputError:
@@ -360,107 +345,3 @@ class Journal:
 
 def _is_real(value: object) -> bool:
     return isinstance(value, Real)
-
-
-def interrupt(path: Path, reason: str) -> None:
-    """Give a journal whose process died the status "interrupted".
-
-    A program that has the journal open holds a lock on it, which the system releases when the program dies;
-    leaving the write-ahead mode needs that lock, so a run that is still alive is refused.
-
-    Raises
-    ------
-    JournalError
-        When another program has the journal open, or when it cannot be written.
-    """
-    with _sqlite_errors(path):
-        connection = sqlite3.connect(path, isolation_level=None, timeout=1)
-        try:
-            _check_format(path, connection)
-            connection.execute("PRAGMA journal_mode=DELETE")
-            connection.execute("PRAGMA synchronous=FULL")
-            connection.execute("BEGIN")
-            connection.execute("REPLACE INTO run VALUES ('status', 'interrupted')")
-            connection.execute("REPLACE INTO run VALUES ('exit_reason', ?)", (reason,))
-            connection.execute("COMMIT")
-        finally:
-            connection.close()
-
-
-@contextmanager
-def reserved(path: Path) -> Iterator[None]:
-    """Keep other programs from turning the same journal into a run file while the block lasts; waits for its turn.
-
-    The process that stores a run outlives its parent: somebody may call `asot recover` meanwhile.
-    """
-    with _sqlite_errors(path):
-        connection = sqlite3.connect(
-            f"{path.resolve().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=_LONGEST_STORAGE
-        )
-    try:
-        with _sqlite_errors(path):
-            connection.execute("BEGIN IMMEDIATE")
-        yield
-    finally:
-        connection.close()
-
-
-def is_empty(path: Path) -> bool:
-    """Whether a journal holds nothing at all: its program died while it made the file, before the first point."""
-    with _sqlite_errors(path):
-        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True, isolation_level=None)
-        try:
-            (tables,) = connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
-            return not tables
-        finally:
-            connection.close()
-
-
-def is_held(path: Path) -> bool:
-    """Whether a program that records has the journal open; leaves the journal as it is.
-
-    A recording program keeps the write-ahead log beside the journal; only its death leaves that log without a holder.
-    """
-    with _sqlite_errors(path):
-        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=0)
-        try:
-            _check_format(path, connection)
-            if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
-                return False
-            connection.execute("PRAGMA locking_mode=EXCLUSIVE")
-            connection.execute("BEGIN EXCLUSIVE")
-            connection.execute("ROLLBACK")
-        except sqlite3.OperationalError as error:
-            if getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY"):
-                return True
-            raise
-        finally:
-            connection.close()
-    return False
-
-
-def _check_format(path: Path, connection: sqlite3.Connection) -> None:
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if application != _APPLICATION_ID:
-        raise JournalError(f"Journal {path} must be written by asot; it is another SQLite file.")
-    if version > SCHEMA_VERSION:
-        raise JournalError(
-            f"Journal {path} must have schema version {SCHEMA_VERSION} or older; received {version}. "
-            "Update asot to the version that wrote it."
-        )
-
-
-def _journal_error(path: Path, error: sqlite3.Error) -> JournalError:
-    code = getattr(error, "sqlite_errorname", "")
-    remedy = next((text for prefix, text in _REMEDIES.items() if code.startswith(prefix)), "")
-    return JournalError(f"Journal {path} cannot be used: {error}. {remedy}".rstrip())
-
-
-@contextmanager
-def _sqlite_errors(path: Path) -> Iterator[None]:
-    """Turn errors of SQLite into JournalError."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise _journal_error(path, error) from error

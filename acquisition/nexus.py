@@ -18,7 +18,8 @@ from typing import Any
 import h5py
 import numpy as np
 
-from acquisition.journal import FINAL_STATUSES, Journal, reserved
+from acquisition.journal import FINAL_STATUSES, Journal
+from acquisition.journal_file import reserved
 from acquisition.storage import StorageError, partial_path
 from analysis.errors import AsotError
 from analysis.kerr_channels import kerr_channels

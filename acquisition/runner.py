@@ -16,7 +16,8 @@ from pathlib import Path
 from acquisition.averaging import average
 from acquisition.description import describe_run, note_end, safe_state_text
 from acquisition.heartbeat import Heartbeat
-from acquisition.journal import Journal, JournalError
+from acquisition.journal import Journal
+from acquisition.journal_file import JournalError
 from acquisition.pace import Pace, Progress
 from acquisition.preflight import make_folder, preflight, require_space
 from acquisition.resume import EarlierRun, earlier_run, require_same

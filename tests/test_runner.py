@@ -245,7 +245,8 @@ def test_process_that_is_ended_by_a_signal_leaves_a_complete_file(tmp_path: Path
 def test_disk_that_fills_during_the_run_keeps_every_acknowledged_point(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from acquisition.journal import Journal, JournalError
+    from acquisition.journal import Journal
+    from acquisition.journal_file import JournalError
     from acquisition.storage import StorageError
 
     append, told = Journal.append, []

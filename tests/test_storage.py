@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 
 from acquisition import nexus
-from acquisition.journal import Journal, JournalError, interrupt
+from acquisition.journal import Journal
+from acquisition.journal_file import JournalError, interrupt
 from acquisition.nexus import main, write_nexus
 from acquisition.provenance import provenance
 from acquisition.storage import StorageError, finish_run
