@@ -6,7 +6,7 @@ import json
 import sqlite3
 import struct
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from numbers import Real
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from acquisition.journal_file import APPLICATION_ID, JournalError, check_format, journal_error, sqlite_errors
 from analysis.errors import InputError, describe
 from analysis.run_file import SCHEMA_VERSION, Column, check_columns, check_notes, metadata_json
+from analysis.waveform import Waveform
 
 FINAL_STATUSES = ("finished", "aborted", "failed", "interrupted")
 """How a run can end; before that its status is "running"."""
@@ -28,6 +29,8 @@ _SPACING = 0.01  # s between points from which on each has a commit of its own: 
 _BURST = 0.2  # s: so much may have been saved up for points that come closer now and then
 _GROUP = 0.05  # s: above that rate the points of this time share a commit
 _LOG_PAGES = 100  # a short log is soon overwritten in place, which costs half as much as one that grows
+_INSERT_POINT = "INSERT INTO points VALUES (?, ?)"
+_INSERT_WAVEFORM = "INSERT INTO waveforms VALUES (?, ?)"
 _NUMBERS = frozenset({float, int, bool, np.float64, np.float32, np.int64, np.int32, np.bool_})
 
 _LAYOUT = f"""
@@ -36,6 +39,7 @@ CREATE TABLE run (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE notes (name TEXT PRIMARY KEY, text TEXT NOT NULL);
 CREATE TABLE columns (position INTEGER PRIMARY KEY, name TEXT, unit TEXT, description TEXT, role TEXT);
 CREATE TABLE points (point INTEGER PRIMARY KEY, data BLOB NOT NULL);
+CREATE TABLE waveforms (point INTEGER PRIMARY KEY, data BLOB NOT NULL);
 PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {SCHEMA_VERSION};
 """
@@ -65,6 +69,8 @@ class Journal:
         self._names = tuple(column.name for column in columns)
         self._pack = struct.Struct(f"<{len(self._names)}d").pack
         self._pending: list[tuple[int, bytes]] = []
+        self._pending_waveforms: list[tuple[int, bytes]] = []
+        self._waveform: dict[str, Any] | None = None  # description of all of them
         self._credit, self._seen, self._due, self._group_due = _BURST, 0.0, 0.0, 0.0
         self._state = "opened for reading"
 
@@ -153,7 +159,7 @@ class Journal:
         journal.acknowledged = -1 if last is None else last
         return journal
 
-    def append(self, values: Mapping[str, float]) -> int:
+    def append(self, values: Mapping[str, float], waveform: Waveform | None = None) -> int:
         """Store one point.
 
         Below 100 points/s (wall time) the point is committed when this returns; above, points share a commit
@@ -163,6 +169,8 @@ class Journal:
         ----------
         values
             One real number per column, by name.
+        waveform
+            Samples behind the point, where they are kept; described alike at every point.
 
         Returns
         -------
@@ -172,7 +180,7 @@ class Journal:
         Raises
         ------
         InputError
-            When a column is missing, unknown or not a real number.
+            When a column is missing, unknown or not a real number, or when the waveform is described otherwise.
         JournalError
             When the point cannot be written. Points after `acknowledged` are then not stored and no further
             one is taken, so that there are no gaps; notes and `finish` still work where the disk lets them.
@@ -187,9 +195,21 @@ class Journal:
         if len(values) != len(numbers) or not (_NUMBERS.issuperset(map(type, numbers)) or all(map(_is_real, numbers))):
             raise self._refusal(values)
         index = self.acknowledged + 1 + len(self._pending)
+        if waveform is not None:
+            self._describe_waveforms(waveform.description)
+            self._pending_waveforms.append((index, waveform.volts.astype("<f8").tobytes()))
         self._pending.append((index, data))
         self._commit_in_time()
         return index
+
+    def _describe_waveforms(self, description: dict[str, Any]) -> None:
+        if self._waveform is None:
+            self.update_metadata({"waveforms": description})
+            self._waveform = description
+        elif self._waveform != description:
+            must = f"stay as at its first point, {self._waveform}"
+            remedy = "Set the lock-in in `prepare` of the procedure, not at its points, or keep no waveforms."
+            raise InputError(describe(f"Sampling of {self.path.name}", must, description, remedy))
 
     def _commit_in_time(self) -> None:
         """Commit now, or leave it to a later point of the same group.
@@ -206,8 +226,11 @@ class Journal:
             self._due, self._group_due = now + 2 * cost, now + max(_GROUP, 10 * cost)
         self._credit = max(self._credit, 0.0) - _SPACING
 
-    def extend(self, rows: Mapping[str, NDArray[np.float64]]) -> None:
+    def extend(self, rows: Mapping[str, NDArray[np.float64]], waveforms: Iterable[tuple[int, Waveform]] = ()) -> None:
         """Store the points of an earlier run, `rows` by column, before any other; durable on return."""
+        for index, waveform in waveforms:  # a transaction each: together they may be larger than memory
+            self._describe_waveforms(waveform.description)
+            self._write((_INSERT_WAVEFORM, [(index, waveform.volts.astype("<f8").tobytes())]))
         table = np.stack([np.asarray(rows[name], dtype="<f8") for name in self._names], axis=-1)
         self._pending = [(index, row.tobytes()) for index, row in enumerate(table)]
         self.flush()
@@ -215,7 +238,7 @@ class Journal:
     def flush(self) -> None:
         """Commit every point appended so far: call it before a pause."""
         if self._pending:
-            self._write("INSERT INTO points VALUES (?, ?)", self._pending)
+            self._write((_INSERT_POINT, self._pending), (_INSERT_WAVEFORM, self._pending_waveforms))
 
     def note(self, name: str, text: str) -> None:
         """Add or replace the note `name`; durable on return."""
@@ -303,6 +326,12 @@ class Journal:
         table = np.frombuffer(buffer, dtype="<f8").reshape(-1, len(self.columns))
         return {name: np.ascontiguousarray(table[:, i], dtype=np.float64) for i, name in enumerate(self._names)}
 
+    def waveforms(self) -> Iterator[tuple[int, bytes]]:
+        """Committed waveforms, one at a time: index of the point, and float64 of shape (samples, channels)."""
+        if "waveforms" in self.metadata:  # older journals have no table of them
+            with sqlite_errors(self.path):
+                yield from self._connection.execute("SELECT point, data FROM waveforms ORDER BY point")
+
     def _run_value(self, key: str) -> str | None:
         with sqlite_errors(self.path):
             row = self._connection.execute("SELECT value FROM run WHERE key = ?", (key,)).fetchone()
@@ -311,14 +340,15 @@ class Journal:
     def _replace(self, table: str, pairs: Sequence[tuple[str, str]]) -> None:
         """Replace pairs of a table, after the points that are pending; durable on return."""
         self.flush()
-        self._write(f"REPLACE INTO {table} VALUES (?, ?)", pairs)
+        self._write((f"REPLACE INTO {table} VALUES (?, ?)", pairs))
 
-    def _write(self, statement: str, rows: Sequence[tuple[object, object]]) -> None:
+    def _write(self, *writes: tuple[str, Sequence[tuple[object, object]]]) -> None:
         """Write rows in one transaction; where that fails, none of them and no further point: there would be a gap."""
-        points, self._pending = len(self._pending), []
+        points, self._pending, self._pending_waveforms = len(self._pending), [], []
         try:
             self._connection.execute("BEGIN")
-            self._connection.executemany(statement, rows)
+            for statement, rows in writes:
+                self._connection.executemany(statement, rows)
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             with suppress(sqlite3.Error):

@@ -62,12 +62,13 @@ def preflight(procedure: Measurement, bench: Bench) -> Preflight:
     """Say what a run will do; sends nothing. Limits are held by `Measurement.check`."""
     points = procedure.point_count()
     numbers = 8 * points * len(columns_of(procedure))
+    waveforms = points * procedure.waveform_bytes(bench)
     currents = procedure.largest_currents()
     return Preflight(
         points,
         procedure.duration(bench),
-        2 * numbers + _OVERHEAD,  # the raw columns, and what is derived from them beside them
-        numbers + _PER_POINT * points + _OVERHEAD,
+        2 * numbers + waveforms + _OVERHEAD,  # the raw columns, and what is derived from them beside them
+        numbers + waveforms + _PER_POINT * points + _OVERHEAD,
         max(currents.values(), default=0.0),
         bench.sample.current_density(currents.get("sample", 0.0)),
         procedure.highest_field(),

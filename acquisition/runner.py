@@ -25,6 +25,7 @@ from acquisition.run_columns import columns_of
 from acquisition.states import Lifecycle, State
 from acquisition.storage import StorageError, finish_run
 from analysis.errors import AsotError, InputError
+from analysis.waveform import Waveform
 from instruments import Bench
 from instruments.errors import LimitError
 from instruments.interrupts import single_interrupt
@@ -249,7 +250,7 @@ class Run:
         journal = Journal.create(path, metadata, {**bench.notes, "recipe": self._recipe}, columns_of(self.procedure))
         try:
             if earlier is not None and earlier.points:
-                journal.extend(earlier.rows)
+                journal.extend(earlier.rows, earlier.waveforms())
         except BaseException:
             journal.close()
             raise
@@ -278,8 +279,10 @@ class Run:
                 self._safe_point(bench, told, heartbeat)
             heartbeat.beat()
             row = self._measure_point(index, point, bench)
+            measured = row["attempts"] > 0
+            waveform = bench.recorder.waveform() if bench.recorder is not None and measured else None
             self._pace.advance(index + 1, bench.clock.now())
-            told.append(row, self._pace.total)
+            told.append(row, waveform, self._pace.total)
         told.flush()
         if prepared:
             note_end(journal, bench)
@@ -439,8 +442,8 @@ class _Acknowledged:
         self._journal, self._on_point = journal, on_point
         self._pending: deque[tuple[int, int, Reading]] = deque()
 
-    def append(self, row: Reading, total: int) -> None:
-        self._pending.append((self._journal.append(row), total, row))
+    def append(self, row: Reading, waveform: Waveform | None, total: int) -> None:
+        self._pending.append((self._journal.append(row, waveform), total, row))
         self._tell()
 
     def flush(self) -> None:

@@ -74,6 +74,7 @@ def bare_bench() -> Any:
         notes={"bench": "", "sample": 'name = "none"\n'},
         overrides={},
         light_side="top",
+        recorder=None,
         file=SimpleNamespace(
             name="bare", laser=SimpleNamespace(wavelength=780e-9), simulation=True, interlock=INTERLOCK
         ),

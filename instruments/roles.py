@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
+from analysis.waveform import Waveform
+
 Quantity = tuple[float | str, str]
 """A setting: value and unit."""
 
@@ -103,6 +105,18 @@ class LockIn(Instrument, Protocol):
 
     def read(self) -> LockInReading:
         """Read X, Y and the status latched since the last reading."""
+        ...
+
+
+class Recorder(Protocol):
+    """Lock-in whose samples are kept."""
+
+    def waveform(self) -> Waveform:
+        """Samples behind the last reading."""
+        ...
+
+    def waveform_bytes(self, *, time_constant: float, slope: int, frequency: float) -> int:
+        """Size of the waveform of a reading with this filter (s, dB per octave) and reference (Hz)."""
         ...
 
 

@@ -242,6 +242,14 @@ class FieldSweep(Measurement):
         """Return the settling time of the lock-in's filter (s)."""
         return detection.settling_time(self.time_constant, self.filter_slope, self.remainder)
 
+    def waveform_bytes(self, bench: Bench) -> int:
+        """Size of the waveform that is kept with each point."""
+        if bench.recorder is None:
+            return 0
+        return bench.recorder.waveform_bytes(
+            time_constant=self.time_constant, slope=self.filter_slope, frequency=self.frequency
+        )
+
     def settle(self, bench: Bench) -> None:
         """Wait for the filter; an overload counts only in the second half, where it could still be felt."""
         half = self.settling_time(bench) / 2

@@ -184,7 +184,14 @@ class Measurement(Procedure):  # type: ignore[misc]
         ------
         LimitError
             Naming the set-point and the limit.
+        InputError
+            Where waveforms are to be kept and points averaged: a point has one waveform.
         """
+        if bench.recorder is not None and self.averaging() is not None:
+            raise InputError(
+                "Points whose waveforms are kept must be single readings; a target error is set. Choose a longer time "
+                "constant instead, or set lock_in.keep_waveforms = false in the bench file."
+            )
         for path, amplitude in self.largest_currents().items():
             bench.check_current(path, amplitude)
         for point in self.points():
@@ -210,6 +217,10 @@ class Measurement(Procedure):  # type: ignore[misc]
     @abstractmethod
     def title(self) -> str:
         """Say in a few words what this run measures."""
+
+    def waveform_bytes(self, bench: Bench) -> int:
+        """Size of the waveform that is kept with each point; 0 where none is."""
+        return 0
 
     def pass_count(self) -> int:
         """Return the number of points of one pass; override where counting them one by one would take long."""
