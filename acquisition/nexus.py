@@ -219,10 +219,10 @@ def _describe_waveforms(tree: Tree, source: Journal, description: dict[str, Any]
     """Lay out the samples behind each point, and with what they are demodulated."""
     group, _, name = WAVEFORM_DATASET.rpartition("/")
     blocks = WaveformBlocks(source.path, source.acknowledged + 1, description)
-    tree.group(group, "NXdata", signal=name)
+    tree.group(group, "NXdata", signal=name, axes=[".", ".", "channel"], channel_indices=2)
     tree.field(f"{group}/title", "Samples behind each point")
     tree.field(WAVEFORM_DATASET, blocks, units="V", long_name="voltage by point, sample and channel")
-    tree.field(f"{group}/channels", list(description["channels"]))
+    tree.field(f"{group}/channel", list(description["channels"]))
     units = {"rate": "Hz", "frequency": "Hz", "phase": "rad", "skew": "s", "harmonic": ""}
     for key, value in description["demodulation"].items():
         tree.field(f"{group}/{key}", value, units=units[key])
