@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -251,10 +252,10 @@ def test_disk_that_fills_during_the_run_keeps_every_acknowledged_point(
 
     append, told = Journal.append, []
 
-    def full(journal: Journal, values: Reading) -> int:
+    def full(journal: Journal, *point: Any) -> int:
         if journal.acknowledged == 2:
             raise JournalError("disk full")
-        return append(journal, values)
+        return append(journal, *point)
 
     def no_room(*arguments: object) -> None:
         raise JournalError("disk full")
