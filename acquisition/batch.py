@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from acquisition.preflight import Preflight, doubts, free_space, preflight, require_space
+from acquisition.preflight import Preflight, doubts, free_space, preflight, require_space, require_writable
 from acquisition.progress import Report
 from acquisition.recipe import PlannedRun, PlannedSample, Recipe, load_recipe
 from acquisition.resume import EarlierRun, find_run, read_earlier_run
@@ -96,6 +96,7 @@ def run_batch(
     points = sum(run.procedure.point_count() for run in loaded.runs)
     if doubts(points, 0.0) and not dry_run:
         _ask(doubts(points, 0.0), confirm)  # before each of so many set-points is looked at
+    require_writable(out)
     earlier = read_earlier_run(find_run(resume, out)) if resume and not dry_run else None
     left = _left(earlier, loaded) if earlier else loaded.runs
 
@@ -189,7 +190,7 @@ def _tell_plan(
         report.planned(f"{run.number + 1} {run.name}: {sample}, {run.procedure.title()}", entry)
         if events is not None:
             events({"event": "plan", "run": run.number, "procedure": run.name, "sample": sample, **entry.as_dict()})
-    free = free_space(out.resolve())
+    free = free_space(out)
     size = sum(entry.file_size for entry in expected.values())
     report.step(f"All within the limits; at most {size / 1e6:.0f} MB of files, {free / 1e6:,.0f} MB free in {out}")
     doubt = doubts(sum(entry.points for entry in expected.values()), sum(entry.duration for entry in expected.values()))

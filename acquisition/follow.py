@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from acquisition.journal import Journal, JournalError, is_held
+from acquisition.journal import Journal
+from acquisition.journal_file import JournalError, is_held
 from acquisition.storage import JOURNAL_SUFFIX, RUN_SUFFIX
 from analysis.errors import InputError
 from analysis.run_file import load_run

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from acquisition.interlock import END
+from acquisition.interlock import END, SILENT
 from acquisition.storage import child_environment
 from instruments import Bench
 from instruments.clock import WallClock
@@ -36,7 +38,8 @@ class Heartbeat:
     Notes
     -----
     The thread that calls `beat` first is the one that is watched. It gives signs of life by `beat` and while it
-    waits on the clock of the bench, so a long point is no silence, but a driver that hangs is.
+    waits on the clock of the bench, so a long point is no silence, but a driver that hangs is. When the interlock asks
+    the run to stop, a signal ends most calls that hang in the main thread; elsewhere Python delivers none.
     """
 
     def __init__(self, bench: Bench, journal: Path) -> None:
@@ -44,6 +47,8 @@ class Heartbeat:
         self._process: subprocess.Popen[str] | None = None
         self._heard: list[str] = []
         self._allowed = bench.file.interlock.silence
+        self._thread = 0
+        self._measuring = self._woken = False
 
     def beat(self) -> None:
         """Say that the run is alive; the first call starts the interlock.
@@ -63,11 +68,28 @@ class Heartbeat:
                 "The run was stopped, because nothing would make the bench safe after it. Run again.",
             )  # fmt: skip
         if self._heard:
-            raise DeviceError(
-                "interlock", f"has asked the run to stop: {self._heard[-1]}.",
-                "Find what hung; if it may take so long, raise `silence` in the table [interlock] of the bench file.",
-            )  # fmt: skip
+            raise self._asked_to_stop("")
         self._live(self._bench.file.interlock.silence)
+
+    @contextmanager
+    def measuring(self) -> Iterator[None]:
+        """Raise DeviceError where a call inside the block hung until it was interrupted; other interrupts pass."""
+        self._measuring = True
+        try:
+            yield
+        except KeyboardInterrupt as interrupt:
+            if not self._woken:
+                raise
+            frame = traceback.extract_tb(interrupt.__traceback__)[-2]  # the last is that of the signal's handler
+            raise self._asked_to_stop(f"; {frame.name} ({Path(frame.filename).name}) hung") from None
+        finally:
+            self._measuring = False
+
+    def _asked_to_stop(self, where: str) -> DeviceError:
+        return DeviceError(
+            "interlock", f"has asked the run to stop: {self._heard[-1]}{where}.",
+            "Find what hung; if it may take so long, raise `silence` in the table [interlock] of the bench file.",
+        )  # fmt: skip
 
     @contextmanager
     def ending(self) -> Iterator[None]:
@@ -117,6 +139,10 @@ class Heartbeat:
         assert process.stdout is not None
         for line in process.stdout:
             self._heard.append(line.strip())
+            in_main_thread = self._thread == threading.main_thread().ident
+            if line.startswith(SILENT) and self._measuring and in_main_thread and not self._woken:
+                self._woken = True
+                _interrupt_main_thread(self._thread)
 
     def _wait(self) -> None:
         if threading.get_ident() == self._thread:
@@ -146,3 +172,11 @@ class Heartbeat:
             process.wait()
         self._listener.join()
         process.stdout.close()
+
+
+def _interrupt_main_thread(thread: int) -> None:
+    """Let a call that blocks the main thread return, as Ctrl-C does."""
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(thread, signal.SIGINT)
+    else:
+        signal.raise_signal(signal.SIGINT)

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from instruments.roles import SafeStateReport
 
 END = "end"
+SILENT = "no sign of life"
+"""How the line begins by which the interlock asks a run to stop."""
+
 _ATTEMPTS = 3
 _PAUSE = 2.0  # s: a port or a card may be freed a moment after the process that held it is gone
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
@@ -74,7 +77,7 @@ def watch(lines: Lines, silence: float, grace: float) -> str | None:
         try:
             line = lines.get(timeout=allowed)
         except queue.Empty:
-            _say(f"no sign of life for {allowed:g} s")
+            _say(f"{SILENT} for {allowed:g} s")
             try:
                 line = lines.get(timeout=grace)
             except queue.Empty:

@@ -6,8 +6,8 @@ import json
 import sqlite3
 import struct
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from numbers import Real
 from pathlib import Path
@@ -16,17 +16,22 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.errors import AsotError, InputError, describe
+from acquisition.journal_file import APPLICATION_ID, JournalError, check_format, journal_error, sqlite_errors
+from analysis.errors import InputError, describe
 from analysis.run_file import SCHEMA_VERSION, Column, check_columns, check_notes, metadata_json
+from analysis.waveform import Waveform
 
 FINAL_STATUSES = ("finished", "aborted", "failed", "interrupted")
 """How a run can end; before that its status is "running"."""
 
 _RECORDING = "recording"
-_APPLICATION_ID = 0x61736F74  # "asot"
-_COMMIT_INTERVAL = 0.01  # s: above 100 points/s several points share a commit
-_LONGEST_STORAGE = 600.0  # s that another program may take to make the same run file
-_BURST = 0.5  # s: so long a burst may exceed that rate and still have a commit for every point
+_SPACING = 0.01  # s between points from which on each has a commit of its own: 100 points/s
+_BURST = 0.2  # s: so much may have been saved up for points that come closer now and then
+_GROUP = 0.05  # s: above that rate the points of this time share a commit
+_LOG_PAGES = 100  # a short log is soon overwritten in place, which costs half as much as one that grows
+_INSERT_POINT = "INSERT INTO points VALUES (?, ?)"
+_INSERT_WAVEFORM = "INSERT INTO waveforms VALUES (?, ?)"
+_NUMBERS = frozenset({float, int, bool, np.float64, np.float32, np.int64, np.int32, np.bool_})
 
 _LAYOUT = f"""
 BEGIN;
@@ -34,23 +39,10 @@ CREATE TABLE run (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE notes (name TEXT PRIMARY KEY, text TEXT NOT NULL);
 CREATE TABLE columns (position INTEGER PRIMARY KEY, name TEXT, unit TEXT, description TEXT, role TEXT);
 CREATE TABLE points (point INTEGER PRIMARY KEY, data BLOB NOT NULL);
-PRAGMA application_id = {_APPLICATION_ID};
+CREATE TABLE waveforms (point INTEGER PRIMARY KEY, data BLOB NOT NULL);
+PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {SCHEMA_VERSION};
 """
-
-_REMEDIES = {
-    "SQLITE_FULL": "Free disk space; every acknowledged point is stored, those after it are not.",
-    "SQLITE_BUSY": "Another program is using the journal: close it and try again.",
-    "SQLITE_CANTOPEN": "Check that the folder exists and may be written to.",
-    "SQLITE_READONLY": "Check that the file and its folder may be written to.",
-    "SQLITE_IOERR": "Check the disk and its free space; record to a local disk, not to a network share.",
-    "SQLITE_NOTADB": "Give the .journal file of a run.",
-    "SQLITE_CORRUPT": "Copy the file away before anything else, then try `sqlite3 FILE .recover`.",
-}
-
-
-class JournalError(AsotError):
-    """A journal that cannot be written or read; the message names the file and the remedy."""
 
 
 class Journal:
@@ -76,8 +68,10 @@ class Journal:
         self._connection = connection
         self._names = tuple(column.name for column in columns)
         self._pack = struct.Struct(f"<{len(self._names)}d").pack
-        self._next = 0
-        self._commit_due = 0.0
+        self._pending: list[tuple[int, bytes]] = []
+        self._pending_waveforms: list[tuple[int, bytes]] = []
+        self._waveform: dict[str, Any] | None = None  # description of all of them
+        self._credit, self._seen, self._due, self._group_due = _BURST, 0.0, 0.0, 0.0
         self._state = "opened for reading"
 
     @classmethod
@@ -116,11 +110,12 @@ class Journal:
                 f"Journal {path} must be a new file; {error.strerror or error}. Check the folder; "
                 "`asot recover FOLDER` turns journals that were left there into run files."
             ) from None
-        with _sqlite_errors(path):
+        with sqlite_errors(path):
             connection = sqlite3.connect(path, isolation_level=None)
             try:
                 connection.execute("PRAGMA journal_mode=WAL")
                 connection.execute("PRAGMA synchronous=FULL")
+                connection.execute(f"PRAGMA wal_autocheckpoint={_LOG_PAGES}")
                 connection.executescript(_LAYOUT)
                 facts = [("metadata", text), ("status", "running"), ("exit_reason", "")]
                 connection.executemany("INSERT INTO run VALUES (?, ?)", facts)
@@ -151,10 +146,10 @@ class Journal:
         path = Path(path)
         if not path.is_file():
             raise JournalError(f"Journal {path} must exist; there is none. Check the name and folder.")
-        with _sqlite_errors(path):
+        with sqlite_errors(path):
             connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
             try:
-                _check_format(path, connection)
+                check_format(path, connection)
                 query = "SELECT name, unit, description, role FROM columns ORDER BY position"
                 journal = cls(path, connection, [Column(*row) for row in connection.execute(query)])
                 (last,) = connection.execute("SELECT MAX(point) FROM points").fetchone()
@@ -164,16 +159,18 @@ class Journal:
         journal.acknowledged = -1 if last is None else last
         return journal
 
-    def append(self, values: Mapping[str, float]) -> int:
+    def append(self, values: Mapping[str, float], waveform: Waveform | None = None) -> int:
         """Store one point.
 
         Below 100 points/s (wall time) the point is committed when this returns; above, points share a commit
-        each 10 ms: `acknowledged` tells which are safe, and `flush` makes all of them so.
+        each 50 ms: `acknowledged` tells which are safe, and `flush` makes all of them so.
 
         Parameters
         ----------
         values
             One real number per column, by name.
+        waveform
+            Samples behind the point, where they are kept; described alike at every point.
 
         Returns
         -------
@@ -183,7 +180,7 @@ class Journal:
         Raises
         ------
         InputError
-            When a column is missing, unknown or not a real number.
+            When a column is missing, unknown or not a real number, or when the waveform is described otherwise.
         JournalError
             When the point cannot be written. Points after `acknowledged` are then not stored and no further
             one is taken, so that there are no gaps; notes and `finish` still work where the disk lets them.
@@ -195,55 +192,63 @@ class Journal:
             data = self._pack(*numbers)
         except (LookupError, TypeError, ValueError, struct.error):
             raise self._refusal(values) from None
-        if len(values) != len(numbers) or any(isinstance(number, complex) for number in numbers):
+        if len(values) != len(numbers) or not (_NUMBERS.issuperset(map(type, numbers)) or all(map(_is_real, numbers))):
             raise self._refusal(values)
-        index = self._next
-        try:
-            self._begin()
-            self._connection.execute("INSERT INTO points VALUES (?, ?)", (index, data))
-        except sqlite3.Error as error:
-            raise self._undo(error) from error
-        self._next += 1
-        now = time.monotonic()
-        if now >= self._commit_due:
-            self.flush()
-            # On a slow disk commits take at most half of the time, however fast points come.
-            pause = max(_COMMIT_INTERVAL, 2 * (time.monotonic() - now))
-            self._commit_due = max(self._commit_due, now - _BURST) + pause
+        index = self.acknowledged + 1 + len(self._pending)
+        if waveform is not None:
+            self._describe_waveforms(waveform.description)
+            self._pending_waveforms.append((index, waveform.volts.astype("<f8").tobytes()))
+        self._pending.append((index, data))
+        self._commit_in_time()
         return index
 
-    def extend(self, rows: Mapping[str, NDArray[np.float64]]) -> None:
+    def _describe_waveforms(self, description: dict[str, Any]) -> None:
+        if self._waveform is None:
+            self.update_metadata({"waveforms": description})
+            self._waveform = description
+        elif self._waveform != description:
+            must = f"stay as at its first point, {self._waveform}"
+            remedy = "Set the lock-in in `prepare` of the procedure, not at its points, or keep no waveforms."
+            raise InputError(describe(f"Sampling of {self.path.name}", must, description, remedy))
+
+    def _commit_in_time(self) -> None:
+        """Commit now, or leave it to a later point of the same group.
+
+        Each point spends `_SPACING` of the time that passes. Where none is left, points are coming fast, and what comes
+        within `_GROUP` goes together. A slow disk gets half of the time at most, of fast points a tenth.
+        """
+        now = time.monotonic()
+        self._credit = min(self._credit + now - self._seen, _BURST)
+        self._seen = now
+        if now >= (self._due if self._credit >= 0 else self._group_due):
+            self.flush()
+            cost = time.monotonic() - now
+            self._due, self._group_due = now + 2 * cost, now + max(_GROUP, 10 * cost)
+        self._credit = max(self._credit, 0.0) - _SPACING
+
+    def extend(self, rows: Mapping[str, NDArray[np.float64]], waveforms: Iterable[tuple[int, Waveform]] = ()) -> None:
         """Store the points of an earlier run, `rows` by column, before any other; durable on return."""
+        for index, waveform in waveforms:  # a transaction each: together they may be larger than memory
+            self._describe_waveforms(waveform.description)
+            self._write((_INSERT_WAVEFORM, [(index, waveform.volts.astype("<f8").tobytes())]))
         table = np.stack([np.asarray(rows[name], dtype="<f8") for name in self._names], axis=-1)
-        try:
-            self._begin()
-            self._connection.executemany(
-                "INSERT INTO points VALUES (?, ?)", ((index, row.tobytes()) for index, row in enumerate(table))
-            )
-        except sqlite3.Error as error:
-            raise self._undo(error) from error
-        self._next = len(table)
+        self._pending = [(index, row.tobytes()) for index, row in enumerate(table)]
         self.flush()
 
     def flush(self) -> None:
         """Commit every point appended so far: call it before a pause."""
-        if not self._connection.in_transaction:
-            return
-        try:
-            self._connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            raise self._undo(error) from error
-        self.acknowledged = self._next - 1
+        if self._pending:
+            self._write((_INSERT_POINT, self._pending), (_INSERT_WAVEFORM, self._pending_waveforms))
 
     def note(self, name: str, text: str) -> None:
         """Add or replace the note `name`; durable on return."""
         check_notes({**self.notes, name: text})
-        self._write("notes", [(name, text)])
+        self._replace("notes", [(name, text)])
 
     def update_metadata(self, changes: Mapping[str, Any]) -> None:
         """Replace top-level keys of the metadata, such as `instruments` after a run; durable on return."""
         text = metadata_json({**self.metadata, **changes}, self.columns)
-        self._write("run", [("metadata", text)])
+        self._replace("run", [("metadata", text)])
 
     def finish(self, status: str, reason: str = "") -> None:
         """Say how the run ended, `status` being one of `FINAL_STATUSES` and `reason` "" after success.
@@ -254,7 +259,7 @@ class Journal:
             remedy = f"Use one of {', '.join(FINAL_STATUSES)}."
             raise InputError(describe("Status of a run", "be final", status, remedy))
         now = datetime.now(UTC).isoformat()
-        self._write("run", [("status", status), ("exit_reason", reason), ("end_time", now)])
+        self._replace("run", [("status", status), ("exit_reason", reason), ("end_time", now)])
         self._state = status
 
     def close(self) -> None:
@@ -287,7 +292,7 @@ class Journal:
     @property
     def notes(self) -> dict[str, str]:
         """Notes by name."""
-        with _sqlite_errors(self.path):
+        with sqlite_errors(self.path):
             return dict(self._connection.execute("SELECT name, text FROM notes ORDER BY name").fetchall())
 
     @property
@@ -310,7 +315,7 @@ class Journal:
         size = 8 * len(self.columns)
         buffer = bytearray()
         query = "SELECT point, data FROM points WHERE point >= ? ORDER BY point"
-        with _sqlite_errors(self.path):
+        with sqlite_errors(self.path):
             for point, data in self._connection.execute(query, (start,)):
                 if (point - start) * size != len(buffer) or len(data) != size:
                     raise JournalError(
@@ -321,33 +326,38 @@ class Journal:
         table = np.frombuffer(buffer, dtype="<f8").reshape(-1, len(self.columns))
         return {name: np.ascontiguousarray(table[:, i], dtype=np.float64) for i, name in enumerate(self._names)}
 
+    def waveforms(self) -> Iterator[tuple[int, bytes]]:
+        """Committed waveforms, one at a time: index of the point, and float64 of shape (samples, channels)."""
+        if "waveforms" in self.metadata:  # older journals have no table of them
+            with sqlite_errors(self.path):
+                yield from self._connection.execute("SELECT point, data FROM waveforms ORDER BY point")
+
     def _run_value(self, key: str) -> str | None:
-        with _sqlite_errors(self.path):
+        with sqlite_errors(self.path):
             row = self._connection.execute("SELECT value FROM run WHERE key = ?", (key,)).fetchone()
         return None if row is None else str(row[0])
 
-    def _write(self, table: str, pairs: Sequence[tuple[str, str]]) -> None:
-        """Replace pairs of a table in one transaction, together with the points that are pending."""
-        try:
-            self._begin()
-            self._connection.executemany(f"REPLACE INTO {table} VALUES (?, ?)", pairs)
-        except sqlite3.Error as error:
-            raise self._undo(error) from error
+    def _replace(self, table: str, pairs: Sequence[tuple[str, str]]) -> None:
+        """Replace pairs of a table, after the points that are pending; durable on return."""
         self.flush()
+        self._write((f"REPLACE INTO {table} VALUES (?, ?)", pairs))
 
-    def _begin(self) -> None:
-        if not self._connection.in_transaction:
+    def _write(self, *writes: tuple[str, Sequence[tuple[object, object]]]) -> None:
+        """Write rows in one transaction; where that fails, none of them and no further point: there would be a gap."""
+        points, self._pending, self._pending_waveforms = len(self._pending), [], []
+        try:
             self._connection.execute("BEGIN")
-
-    def _undo(self, error: sqlite3.Error) -> JournalError:
-        """Forget the points of a failed transaction, and take no more: there would be a gap between."""
-        with suppress(sqlite3.Error):
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-        self._next = self.acknowledged + 1
-        if self._state == _RECORDING:
-            self._state = "closed to points since one could not be written"
-        return _journal_error(self.path, error)
+            for statement, rows in writes:
+                self._connection.executemany(statement, rows)
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            with suppress(sqlite3.Error):
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+            if self._state == _RECORDING:
+                self._state = "closed to points since one could not be written"
+            raise journal_error(self.path, error) from error
+        self.acknowledged += points
 
     def _refusal(self, values: Mapping[str, object]) -> InputError:
         missing = [name for name in self._names if name not in values]
@@ -363,105 +373,5 @@ class Journal:
         )
 
 
-def interrupt(path: Path, reason: str) -> None:
-    """Give a journal whose process died the status "interrupted".
-
-    A program that has the journal open holds a lock on it, which the system releases when the program dies;
-    leaving the write-ahead mode needs that lock, so a run that is still alive is refused.
-
-    Raises
-    ------
-    JournalError
-        When another program has the journal open, or when it cannot be written.
-    """
-    with _sqlite_errors(path):
-        connection = sqlite3.connect(path, isolation_level=None, timeout=1)
-        try:
-            _check_format(path, connection)
-            connection.execute("PRAGMA journal_mode=DELETE")
-            connection.execute("PRAGMA synchronous=FULL")
-            connection.execute("BEGIN")
-            connection.execute("REPLACE INTO run VALUES ('status', 'interrupted')")
-            connection.execute("REPLACE INTO run VALUES ('exit_reason', ?)", (reason,))
-            connection.execute("COMMIT")
-        finally:
-            connection.close()
-
-
-@contextmanager
-def reserved(path: Path) -> Iterator[None]:
-    """Keep other programs from turning the same journal into a run file while the block lasts; waits for its turn.
-
-    The process that stores a run outlives its parent: somebody may call `asot recover` meanwhile.
-    """
-    with _sqlite_errors(path):
-        connection = sqlite3.connect(
-            f"{path.resolve().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=_LONGEST_STORAGE
-        )
-    try:
-        with _sqlite_errors(path):
-            connection.execute("BEGIN IMMEDIATE")
-        yield
-    finally:
-        connection.close()
-
-
-def is_empty(path: Path) -> bool:
-    """Whether a journal holds nothing at all: its program died while it made the file, before the first point."""
-    with _sqlite_errors(path):
-        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True, isolation_level=None)
-        try:
-            (tables,) = connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
-            return not tables
-        finally:
-            connection.close()
-
-
-def is_held(path: Path) -> bool:
-    """Whether a program that records has the journal open; leaves the journal as it is.
-
-    A recording program keeps the write-ahead log beside the journal; only its death leaves that log without a holder.
-    """
-    with _sqlite_errors(path):
-        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=0)
-        try:
-            _check_format(path, connection)
-            if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
-                return False
-            connection.execute("PRAGMA locking_mode=EXCLUSIVE")
-            connection.execute("BEGIN EXCLUSIVE")
-            connection.execute("ROLLBACK")
-        except sqlite3.OperationalError as error:
-            if getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY"):
-                return True
-            raise
-        finally:
-            connection.close()
-    return False
-
-
-def _check_format(path: Path, connection: sqlite3.Connection) -> None:
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if application != _APPLICATION_ID:
-        raise JournalError(f"Journal {path} must be written by asot; it is another SQLite file.")
-    if version > SCHEMA_VERSION:
-        raise JournalError(
-            f"Journal {path} must have schema version {SCHEMA_VERSION} or older; received {version}. "
-            "Update asot to the version that wrote it."
-        )
-
-
-def _journal_error(path: Path, error: sqlite3.Error) -> JournalError:
-    code = getattr(error, "sqlite_errorname", "")
-    remedy = next((text for prefix, text in _REMEDIES.items() if code.startswith(prefix)), "")
-    return JournalError(f"Journal {path} cannot be used: {error}. {remedy}".rstrip())
-
-
-@contextmanager
-def _sqlite_errors(path: Path) -> Iterator[None]:
-    """Turn errors of SQLite into JournalError."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise _journal_error(path, error) from error
+def _is_real(value: object) -> bool:
+    return isinstance(value, Real)

@@ -18,11 +18,14 @@ from typing import Any
 import h5py
 import numpy as np
 
-from acquisition.journal import FINAL_STATUSES, Journal, reserved
+from acquisition.journal import FINAL_STATUSES, Journal
+from acquisition.journal_file import reserved
 from acquisition.storage import StorageError, partial_path
+from acquisition.waveform_blocks import WaveformBlocks
 from analysis.errors import AsotError
 from analysis.kerr_channels import kerr_channels
 from analysis.run_file import SCHEMA_VERSION, file_sha256, sidecar_path
+from analysis.waveform import WAVEFORM_DATASET
 
 DEFINITION = "NXoptical_spectroscopy"
 DEFINITION_VERSION = "v2024.02-2011-gaf199a51"
@@ -31,6 +34,9 @@ EXPERIMENT_TYPE = "magneto-optical Kerr effect"
 
 _DETECTOR_TYPES = ("CCD", "photodiode", "photomultiplier", "avalanche-photodiode", "streak camera", "bolometer")
 _RESERVED_SUFFIXES = ("end", "errors", "factor", "indices", "mask", "offset", "set", "weights")
+
+FILTERS: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True, "fletcher32": True}
+"""How arrays are stored."""
 
 _OVERHEAD = 2**20  # bytes: what HDF5 needs beside the arrays, with a margin
 _ATTEMPTS = 20
@@ -166,6 +172,8 @@ def describe_run(source: Journal) -> Tree:
     for name, value in ended.items():
         tree.field(f"entry/{name}", value)
     _describe_channels(tree, _describe_data(tree, source, metadata["plot"]), metadata)
+    if "waveforms" in metadata:
+        _describe_waveforms(tree, source, metadata["waveforms"])
     _describe_instruments(tree, metadata)
     _describe_sample(tree, tomllib.loads(notes["sample"]), metadata.get("overrides", {}))
     if "user" in metadata:
@@ -205,6 +213,19 @@ def _describe_channels(tree: Tree, rows: Mapping[str, Any], metadata: Mapping[st
         tree.field(f"{base}/field", channel.field, units="T", long_name="external field")
         tree.field(f"{base}/kerr_signal", channel.signal, units="rad", long_name="Kerr signal (peak)")
         tree.field(f"{base}/kerr_signal_errors", channel.errors, units="rad", long_name="standard error")
+
+
+def _describe_waveforms(tree: Tree, source: Journal, description: dict[str, Any]) -> None:
+    """Lay out the samples behind each point, and with what they are demodulated."""
+    group, _, name = WAVEFORM_DATASET.rpartition("/")
+    blocks = WaveformBlocks(source.path, source.acknowledged + 1, description)
+    tree.group(group, "NXdata", signal=name, axes=[".", ".", "channel"], channel_indices=2)
+    tree.field(f"{group}/title", "Samples behind each point")
+    tree.field(WAVEFORM_DATASET, blocks, units="V", long_name="voltage by point, sample and channel")
+    tree.field(f"{group}/channel", list(description["channels"]))
+    units = {"rate": "Hz", "frequency": "Hz", "phase": "rad", "skew": "s", "harmonic": ""}
+    for key, value in description["demodulation"].items():
+        tree.field(f"{group}/{key}", value, units=units[key])
 
 
 def _describe_instruments(tree: Tree, metadata: Mapping[str, Any]) -> None:
@@ -288,14 +309,14 @@ def _storable(value: Any) -> Any:
         return value.encode("utf-8", "replace").decode("utf-8").replace("\0", "")
     number = isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < 2**63)
     names = isinstance(value, list) and all(isinstance(entry, str) for entry in value)
-    if number or names or isinstance(value, np.ndarray):
+    if number or names or isinstance(value, np.ndarray | WaveformBlocks):
         return value
     return json.dumps(value)
 
 
 def _check_space(tree: Tree, folder: Path) -> None:
     """Refuse a disk that is too full beforehand: HDF5 crashes on it."""
-    arrays = [item.value for item in tree.items.values() if isinstance(item.value, np.ndarray)]
+    arrays = [item.value for item in tree.items.values() if isinstance(item.value, np.ndarray | WaveformBlocks)]
     needed = sum(array.nbytes for array in arrays) + _OVERHEAD
     free = shutil.disk_usage(folder).free
     if free < needed:
@@ -317,15 +338,9 @@ def _write(tree: Tree, path: Path) -> None:
             if item.value is None:
                 written = file.require_group(name or "/")
             elif isinstance(item.value, np.ndarray) and item.value.size:
-                written = file.create_dataset(
-                    name,
-                    data=item.value,
-                    chunks=chunks(item.value),
-                    compression="gzip",
-                    compression_opts=1,
-                    shuffle=True,
-                    fletcher32=True,
-                )
+                written = file.create_dataset(name, data=item.value, chunks=chunks(item.value), **FILTERS)
+            elif isinstance(item.value, WaveformBlocks):
+                written = item.value.write(file, name, **FILTERS)
             else:
                 written = file.create_dataset(name, data=item.value)
             written.attrs.update(item.attributes)
@@ -350,7 +365,11 @@ def _differences(tree: Tree, file: Any) -> Iterator[str]:
         found = file[name or "/"]
         if item.link is not None and found != file[item.link]:
             yield f"{name} is not {item.link}"
-        if item.value is not None and not _equal(_read(found), item.value):
+        if isinstance(item.value, WaveformBlocks):
+            same = item.value.equal(found)
+        else:
+            same = item.value is None or _equal(_read(found), item.value)
+        if not same:
             yield f"{name} holds something else"
         for key, value in item.attributes.items():
             if key not in found.attrs or not _equal(found.attrs[key], value):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from acquisition.run_columns import columns_of
-from analysis.errors import AsotError
+from analysis.errors import AsotError, InputError
 from analysis.result import Estimate
 from instruments import Bench
 from procedures import Measurement
@@ -64,12 +66,13 @@ def preflight(procedure: Measurement, bench: Bench) -> Preflight:
     """Say what a run will do; sends nothing. Limits are held by `Measurement.check`."""
     points = procedure.point_count()
     numbers = 8 * points * len(columns_of(procedure))
+    waveforms = points * procedure.waveform_bytes(bench)
     currents = procedure.largest_currents()
     return Preflight(
         points,
         procedure.duration(bench),
-        2 * numbers + _OVERHEAD,  # the raw columns, and what is derived from them beside them
-        numbers + _PER_POINT * points + _OVERHEAD,
+        2 * numbers + waveforms + _OVERHEAD,  # the raw columns, and what is derived from them beside them
+        numbers + waveforms + _PER_POINT * points + _OVERHEAD,
         max(currents.values(), default=0.0),
         bench.sample.current_density(currents.get("sample", 0.0)),
         procedure.highest_field(),
@@ -88,20 +91,13 @@ def doubts(points: int, duration: float) -> str:
 
 def free_space(folder: Path) -> int:
     """Free bytes where `folder` is or will be."""
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
-    return shutil.disk_usage(folder).free
+    return shutil.disk_usage(_existing(folder)).free
 
 
 def require_space(folder: Path, expected: Preflight) -> None:
     """Raise AsotError where the disk has less than twice what journal and run file need side by side."""
     need = 2 * (expected.file_size + expected.journal_size)
-    try:
-        free = free_space(folder.resolve())
-    except OSError as error:
-        raise AsotError(
-            f"Folder {folder} must be one that can be written; {error}. Choose another with --out."
-        ) from None
+    free = free_space(folder)
     if free < need:
         raise AsotError(
             f"Folder {folder} must have {need / 1e6:.0f} MB free for {expected.points} points; it has "
@@ -109,11 +105,33 @@ def require_space(folder: Path, expected: Preflight) -> None:
         )
 
 
+def require_writable(folder: Path) -> None:
+    """Raise InputError where no file can be made in `folder`, or where it cannot be made itself; leaves nothing."""
+    with _writing(folder), tempfile.TemporaryFile(dir=_existing(folder)) as probe:
+        probe.write(b"asot")
+
+
 def make_folder(folder: Path) -> None:
-    """Make `folder`; AsotError where that cannot be done."""
-    try:
+    """Make `folder`; InputError where that cannot be done, or where no file can be made in it."""
+    with _writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
+    require_writable(folder)
+
+
+def _existing(folder: Path) -> Path:
+    """Return `folder`, or the nearest one above it that exists."""
+    folder = folder.resolve()
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return folder
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
-        raise AsotError(
-            f"Folder {folder} must be one that can be written; {error}. Choose another with --out."
+        raise InputError(
+            f"Folder {folder} must be one that can be written; {error.strerror or error}. "
+            "Choose another with --out, or change its permissions."
         ) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from acquisition.run_columns import columns_of
 from acquisition.storage import JOURNAL_SUFFIX, RUN_SUFFIX, finish_run
 from analysis.errors import InputError
 from analysis.run_file import load_run
+from analysis.waveform import Waveform, load_waveform
 from instruments import Bench
 from procedures import Measurement
 
@@ -45,6 +47,13 @@ class EarlierRun:
     def points(self) -> int:
         """Number of points."""
         return len(next(iter(self.rows.values())))
+
+    def waveforms(self) -> Iterator[tuple[int, Waveform]]:
+        """Index and waveform of each point that has one."""
+        description = self.metadata.get("waveforms")
+        if description is not None:
+            for point in np.flatnonzero(self.rows["attempts"]).tolist():
+                yield point, Waveform(load_waveform(self.path, point).to_numpy(), description)
 
     @property
     def origin(self) -> list[dict[str, Any]]:
@@ -128,6 +137,8 @@ def require_same(earlier: EarlierRun, procedure: Measurement, name: str, bench: 
         pairs[f"parameter {key}"] = (metadata["parameters"].get(key), now.get(key))
     names = [column.name for column in columns_of(procedure)]
     pairs["columns"] = (list(earlier.rows), names)
+    if earlier.points:
+        pairs["lock_in.keep_waveforms"] = ("waveforms" in metadata, bench.recorder is not None)
     differences = [
         f"{key} was {before!r} and is {after!r}" for key, (before, after) in pairs.items() if before != after
     ]

@@ -16,7 +16,8 @@ from pathlib import Path
 from acquisition.averaging import average
 from acquisition.description import describe_run, note_end, safe_state_text
 from acquisition.heartbeat import Heartbeat
-from acquisition.journal import Journal, JournalError
+from acquisition.journal import Journal
+from acquisition.journal_file import JournalError
 from acquisition.pace import Pace, Progress
 from acquisition.preflight import make_folder, preflight, require_space
 from acquisition.resume import EarlierRun, earlier_run, require_same
@@ -24,11 +25,12 @@ from acquisition.run_columns import columns_of
 from acquisition.states import Lifecycle, State
 from acquisition.storage import StorageError, finish_run
 from analysis.errors import AsotError, InputError
+from analysis.waveform import Waveform
 from instruments import Bench
 from instruments.errors import LimitError
 from instruments.interrupts import single_interrupt
 from instruments.roles import SafeStateReport
-from procedures import Measurement, Point, Reading
+from procedures import Measurement, Point, Reading, procedure_name
 
 _PREPARATION = -1  # mark of the clock before the first point, so that noise there is that of no point
 _SETTLED = 2  # points before the first missing one at which a replay also waits for the lock-in
@@ -199,8 +201,9 @@ class Run:
         with single_interrupt() as interrupts:
             try:
                 try:
-                    heartbeat.beat()
-                    self._measure(bench, journal, heartbeat)
+                    with heartbeat.measuring():
+                        heartbeat.beat()
+                        self._measure(bench, journal, heartbeat)
                 finally:
                     interrupts.hold()
             except (KeyboardInterrupt, SystemExit) as interrupt:
@@ -248,7 +251,7 @@ class Run:
         journal = Journal.create(path, metadata, {**bench.notes, "recipe": self._recipe}, columns_of(self.procedure))
         try:
             if earlier is not None and earlier.points:
-                journal.extend(earlier.rows)
+                journal.extend(earlier.rows, earlier.waveforms())
         except BaseException:
             journal.close()
             raise
@@ -277,8 +280,10 @@ class Run:
                 self._safe_point(bench, told, heartbeat)
             heartbeat.beat()
             row = self._measure_point(index, point, bench)
+            measured = row["attempts"] > 0
+            waveform = bench.recorder.waveform() if bench.recorder is not None and measured else None
             self._pace.advance(index + 1, bench.clock.now())
-            told.append(row, self._pace.total)
+            told.append(row, waveform, self._pace.total)
         told.flush()
         self.procedure.conclude(journal.rows(), bench)
         if prepared:
@@ -373,9 +378,9 @@ class _AbortedError(Exception):
 def run(
     procedure: Measurement,
     bench: Bench,
-    folder: Path,
+    folder: str | Path = "runs",
     *,
-    name: str,
+    name: str = "",
     recipe: str = "",
     number: int = 0,
     retries: int = 1,
@@ -387,8 +392,10 @@ def run(
 
     Parameters
     ----------
-    procedure, folder, name, recipe, number, retries, resume, on_point
+    procedure, folder, recipe, number, retries, resume, on_point
         See `Run`.
+    name
+        What the run file calls the procedure; by default what recipes call it.
     bench
         The open bench; its clock is claimed by the calling thread.
     stop
@@ -405,7 +412,8 @@ def run(
     LimitError
         Before anything is sent, where a set-point exceeds a limit.
     InputError
-        Where `resume` is not a run of the same procedure, parameters, bench and sample, or finished.
+        Where `resume` is not a run of the same procedure, parameters, bench and sample, or finished; where `folder`
+        cannot be written to.
     StorageError
         Where the run file could not be made; the journal is kept and named.
     KeyboardInterrupt
@@ -419,8 +427,9 @@ def run(
             one.abort()
 
     one = Run(
-        procedure, folder, name=name, recipe=recipe, number=number, retries=retries, resume=resume, on_point=listener
-    )
+        procedure, Path(folder), name=name or procedure_name(procedure), recipe=recipe, number=number, retries=retries,
+        resume=resume, on_point=listener,
+    )  # fmt: skip
     if stop is not None and stop.is_set():
         one.abort()
         assert one.result is not None
@@ -435,8 +444,8 @@ class _Acknowledged:
         self._journal, self._on_point = journal, on_point
         self._pending: deque[tuple[int, int, Reading]] = deque()
 
-    def append(self, row: Reading, total: int) -> None:
-        self._pending.append((self._journal.append(row), total, row))
+    def append(self, row: Reading, waveform: Waveform | None, total: int) -> None:
+        self._pending.append((self._journal.append(row, waveform), total, row))
         self._tell()
 
     def flush(self) -> None:

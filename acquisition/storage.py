@@ -11,7 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from acquisition.journal import Journal, interrupt, is_empty, is_held
+from acquisition.journal import Journal
+from acquisition.journal_file import interrupt, is_empty, is_held
 from analysis.errors import AsotError, InputError, describe
 
 JOURNAL_SUFFIX = ".journal"

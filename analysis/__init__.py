@@ -20,14 +20,18 @@ if TYPE_CHECKING:
     from analysis.run_file import load_run
     from analysis.sample_fit import fit_sample
     from analysis.series_fit import Nuisance, fit_thickness_series
+    from analysis.software_lock_in import demodulate
+    from analysis.waveform import load_waveform
 
 # Imported at the first use: what stands on pydantic, SciPy or xarray would make `import analysis` slow.
 _ON_USE = {
     "Nuisance": "analysis.series_fit",
     "analyze": "analysis.run_analysis",
+    "demodulate": "analysis.software_lock_in",
     "fit_sample": "analysis.sample_fit",
     "fit_thickness_series": "analysis.series_fit",
     "load_run": "analysis.run_file",
+    "load_waveform": "analysis.waveform",
 }
 
 __all__ = [
@@ -36,6 +40,7 @@ __all__ = [
     "Nuisance",
     "Stack",
     "analyze",
+    "demodulate",
     "depth_sensitivity",
     "exchange_length",
     "faraday_rotation",
@@ -43,6 +48,7 @@ __all__ = [
     "fit_thickness_series",
     "kerr_angle",
     "load_run",
+    "load_waveform",
     "magnetic_constants",
     "magnetization_loop",
     "oblique_kerr_angle",

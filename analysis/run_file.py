@@ -14,6 +14,7 @@ light_side          optional, "top" or "bottom": the side of the film from which
 detector            optional, {"raw": column, "type": text}
 user                optional, {"name", "affiliation", "email", ...}
 provenance          optional, whatever says where the numbers come from
+waveforms           optional, description of the samples that were kept: see `analysis.waveform`
 ==================  ==========================================================================
 
 and whatever else the writer finds worth keeping. The finished file adds `schema_version`, `status`,
@@ -199,7 +200,8 @@ def load_run(path: str | Path) -> xarray.Dataset:
         Dimension `point`; one float64 variable per column with attributes `units`, `long_name` and `role`.
         Attributes: all metadata of the run (`run_id`, `procedure`, `parameters`, `status`, `exit_reason`,
         `schema_version`, ...), `sample` (dict, from the TOML text stored with the run), `path`, and `sha256`
-        where a checksum lies beside the file (it is not verified here: see `verify_run`).
+        where a checksum lies beside the file (it is not verified here: see `verify_run`). Where there is an attribute
+        `waveforms`, `load_waveform` reads the samples behind one point.
 
     Raises
     ------

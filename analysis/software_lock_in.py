@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cmath
 import math
 from dataclasses import dataclass
 from functools import lru_cache
@@ -283,6 +284,43 @@ def _correction(samples: FloatArray, rate: float, frequency: float) -> float:
     if early == 0 or late == 0:
         return 0.0
     return float(np.angle(late / early)) * rate / (2 * math.pi * half)
+
+
+def demodulate(
+    record: npt.ArrayLike, *, rate: float, frequency: float, phase: float = 0.0, skew: float = 0.0, harmonic: int = 1
+) -> tuple[complex, complex]:
+    """X + iY of one record of difference, sum and reference.
+
+    Parameters
+    ----------
+    record : (3, n)
+        Voltages (V) of the three channels.
+    rate, frequency
+        Of sampling, and expected of the reference (Hz).
+    phase
+        Of the current against the reference (rad).
+    skew
+        Time (s) by which the difference is sampled after the reference.
+    harmonic
+        1 or 2: which one is X + iY.
+
+    Returns
+    -------
+    chosen, second
+        X + iY (V rms) at the chosen and at the second harmonic, turned to the phase of the current.
+
+    Raises
+    ------
+    AnalysisError
+        Where there is no reference.
+    """
+    volts = np.asarray(record, dtype=float)
+    reference = find_reference(volts[2], rate, frequency)
+    found = fit_harmonics(
+        volts[0], rate, reference.frequency, reference.phase + 2 * math.pi * reference.frequency * skew
+    )
+    second = complex(found.second) * cmath.exp(-2j * phase)
+    return second if harmonic == 2 else complex(found.first) * cmath.exp(-1j * phase), second
 
 
 def channel_delay(first: npt.ArrayLike, second: npt.ArrayLike, rate: float, frequency: float) -> float:

@@ -63,6 +63,9 @@ class BareProcedure(Measurement):
         return "nothing"
 
 
+INTERLOCK = SimpleNamespace(silence=30.0)  # never started: the bench says that it is simulated
+
+
 def bare_bench() -> Any:
     """Bench of no instruments."""
     return SimpleNamespace(
@@ -70,7 +73,11 @@ def bare_bench() -> Any:
         describe=dict,
         notes={"bench": "", "sample": 'name = "none"\n'},
         overrides={},
-        file=SimpleNamespace(name="bare"),
+        light_side="top",
+        recorder=None,
+        file=SimpleNamespace(
+            name="bare", laser=SimpleNamespace(wavelength=780e-9), simulation=True, interlock=INTERLOCK
+        ),
         sample=SimpleNamespace(name="none", current_density=lambda current: 0.0),
         magnet=SimpleNamespace(travel_time=lambda start, stop: 0.0),
         make_safe=list,

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +31,7 @@ SETTINGS = [
     "twin.laser_drift=0",
 ]
 POINTS = 4 * STEPS
+AT_ONCE = 2  # runs side by side
 OWN = {"wall_time", "monotonic_time", "time"}
 
 
@@ -72,8 +74,9 @@ def start(folder: Path, *more: str) -> subprocess.Popen[str]:
     )
 
 
-def kill_once(folder: Path, moment: float, first_point: int, count: Count) -> None:
+def kill_once(folder: Path, moment: float, first_point: int) -> Count:
     """Kill one run `moment` seconds after point `first_point` was acknowledged; recover it and go on with it."""
+    count = Count()
     told = -1
     armed = False
     with start(folder) as process:
@@ -96,7 +99,7 @@ def kill_once(folder: Path, moment: float, first_point: int, count: Count) -> No
     files = list(folder.glob("run-*.h5"))
     if told >= 0 and len(files) != 1:
         count.unreadable += 1
-        return
+        return count
     for path in files:
         run = load_run(path)
         count.lost += max(0, told + 1 - run.sizes["point"])
@@ -106,10 +109,12 @@ def kill_once(folder: Path, moment: float, first_point: int, count: Count) -> No
         resumed = start(folder, "--resume", path.stem)
         resumed.communicate()
         count.resumed += resumed.returncode == 0
+    return count
 
 
-def compare(folder: Path, reference: Path, count: Count) -> None:
-    """Compare every finished run with an uninterrupted one, bit for bit but for its time stamps."""
+def differing(folder: Path, reference: Path) -> int:
+    """Finished runs that differ from an uninterrupted one, bit for bit but for their time stamps."""
+    different = 0
     expected = load_run(next(reference.glob("run-*.h5")))
     for path in folder.glob("run-*.h5"):
         run = load_run(path)
@@ -117,24 +122,28 @@ def compare(folder: Path, reference: Path, count: Count) -> None:
             same = all(
                 run[name].values.tobytes() == expected[name].values.tobytes() for name in set(run.data_vars) - OWN
             )
-            count.different += not same
+            different += not same
+    return different
 
 
 def campaign(kills: int, seed: int, report: bool = True) -> Count:
     """Kill `kills` runs at moments drawn from `seed`."""
     generator = random.Random(seed)
-    count = Count()
-    with tempfile.TemporaryDirectory() as name:
+    # The last points leave time for kills while the file is being made.
+    moments = [(generator.uniform(0, 0.5), generator.randrange(POINTS)) for _ in range(kills)]
+    total = Count()
+    with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(AT_ONCE) as pool:
         base = Path(name)
-        start(base / "reference").communicate()
-        for number in range(kills):
-            folder = base / f"kill{number}"
-            # The last points leave time for kills while the file is being made.
-            kill_once(folder, generator.uniform(0, 0.5), generator.randrange(POINTS), count)
-            compare(folder, base / "reference", count)
+        reference = pool.submit(lambda: start(base / "reference").communicate())
+        folders = [base / f"kill{number}" for number in range(kills)]
+        for number, count in enumerate(pool.map(kill_once, folders, *zip(*moments, strict=True))):
+            for key, value in vars(count).items():
+                setattr(total, key, getattr(total, key) + value)
             if report and sys.stderr.isatty():
                 print(f"\r{number + 1} of {kills}", end="", file=sys.stderr, flush=True)
-    return count
+        reference.result()
+        total.different = sum(differing(folder, base / "reference") for folder in folders)
+    return total
 
 
 if __name__ == "__main__":

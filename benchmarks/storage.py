@@ -28,10 +28,7 @@ def plain(path: Path, rows: dict[str, np.ndarray]) -> None:
     """Write the columns with h5py."""
     with h5py.File(path, "w") as file:
         for name, values in rows.items():
-            file.create_dataset(
-                name, data=values, chunks=nexus.chunks(values), compression="gzip", compression_opts=1, shuffle=True,
-                fletcher32=True,
-            )  # fmt: skip
+            file.create_dataset(name, data=values, chunks=nexus.chunks(values), **nexus.FILTERS)
 
 
 def main(points: int) -> int:

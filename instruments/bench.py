@@ -21,6 +21,7 @@ from instruments import openers
 from instruments.bench_file import BenchFile
 from instruments.bench_lock import BenchLock
 from instruments.clock import Clock, VirtualClock, WallClock
+from instruments.driver_tables import SoftwareLockInTable
 from instruments.errors import DeviceError, LimitError
 from instruments.interrupts import held_interrupts
 from instruments.live import LiveReading, read_now
@@ -33,6 +34,7 @@ from instruments.roles import (
     LockIn,
     Magnet,
     QuarterWavePlate,
+    Recorder,
     Relay,
     Rotator,
     SafeStateReport,
@@ -42,6 +44,7 @@ from instruments.roles import (
     SumDetector,
 )
 from instruments.safe_state import try_every_step
+from instruments.software_lock_in import SoftwareLockIn
 
 if TYPE_CHECKING:
     from instruments.simulation.wire import SimulatedWire
@@ -270,6 +273,12 @@ class Bench:
     def source(self, path: CurrentPath) -> CurrentSource:
         """Source that drives `path`: both coils have the calibration source."""
         return self.sample_source if path == "sample" else self.calibration_source
+
+    @property
+    def recorder(self) -> Recorder | None:
+        """The lock-in, where the bench file asks to keep its waveforms; None otherwise."""
+        keeps = isinstance(self.file.lock_in, SoftwareLockInTable) and self.file.lock_in.keep_waveforms
+        return self.lock_in if keeps and isinstance(self.lock_in, SoftwareLockIn) else None
 
     def describe(self) -> dict[str, dict[str, Any]]:
         """Identity and settings of every instrument, by role; `DeviceError` where a setting reads as no number."""

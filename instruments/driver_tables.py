@@ -85,6 +85,7 @@ class SoftwareLockInTable(InstrumentTable):
     """NI card that samples difference, sum and reference together.
 
     `skew` is the time by which the difference is sampled after the reference, as `measure_skew` finds it.
+    `keep_waveforms` stores the samples behind each point in the run file: megabytes a point.
     """
 
     driver: Literal["SoftwareLockIn"]
@@ -95,6 +96,7 @@ class SoftwareLockInTable(InstrumentTable):
     skew: Annotated[float, Unit.number("s")] = 0.0
     terminal: Literal["differential", "rse", "nrse", "pseudo_differential"] = "differential"
     ranges: tuple[Volt, ...] = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+    keep_waveforms: bool = False
 
 
 LockInTable = Annotated[SR830Table | SR860Table | SoftwareLockInTable, Field(discriminator="driver")]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
+from analysis.waveform import Waveform
 from instruments.live import LiveReading
 from instruments.live import Quantity as Quantity
 
@@ -129,6 +130,18 @@ class LockIn(Instrument, Protocol):
         DeviceError
             Where they cannot be trusted: no number, overload, reference not locked, the same again and again.
         """
+        ...
+
+
+class Recorder(Protocol):
+    """Lock-in whose samples are kept."""
+
+    def waveform(self) -> Waveform:
+        """Samples behind the last reading."""
+        ...
+
+    def waveform_bytes(self, *, time_constant: float, slope: int, frequency: float) -> int:
+        """Size of the waveform of a reading with this filter (s, dB per octave) and reference (Hz)."""
         ...
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import cmath
 import math
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import Any, Literal
+
+import numpy as np
 
 from analysis import detection
 from analysis.errors import AnalysisError
-from analysis.software_lock_in import channel_delay, find_reference, fit_harmonics
+from analysis.software_lock_in import channel_delay, demodulate
+from analysis.waveform import CHANNELS, Waveform
 from instruments.clock import Clock
 from instruments.daq_clocked import ClockedInput, closest_range
 from instruments.errors import LimitError
@@ -56,6 +58,7 @@ class SoftwareLockIn(Observed):
         self._freshness = Freshness(self.device, "X and Y")
         self._frequency, self._phase, self._harmonic = 1000.0, 0.0, 1
         self._duration = 0.1
+        self._record = np.empty((len(CHANNELS), 0))
         self._noise_steps: float | None = None
 
     def check_filter(self, *, time_constant: float, slope: int) -> None:
@@ -136,26 +139,41 @@ class SoftwareLockIn(Observed):
 
         An overload, or a reference that is not there, is a status; without a reference X and Y are 0.
         """
-        samples = math.ceil(max(self._duration, 20 / self._frequency) * self._input.rate)
-        volts, overloads = self._input.acquire(samples, self._clock)
+        volts, overloads = self._input.acquire(self._samples(self._duration, self._frequency), self._clock)
+        self._record = volts
         status = INPUT_OVERLOAD if any(overloads[:2]) else 0
         total = float(volts[1].mean())
         try:
-            reference = find_reference(volts[2], self._input.rate, self._frequency)
+            chosen, second = demodulate(volts, **self._demodulation())
         except AnalysisError:
             return self._kept(LockInReading(0.0, 0.0, status | UNLOCKED, 0j, total))
-        turn = reference.phase + 2 * math.pi * reference.frequency * self._skew
-        found = fit_harmonics(volts[0], self._input.rate, reference.frequency, turn)
-        turned = {
-            1: complex(found.first) * cmath.exp(-1j * self._phase),
-            2: complex(found.second) * cmath.exp(-2j * self._phase),
-        }
-        chosen = turned[self._harmonic]
-        return self._kept(LockInReading(chosen.real, chosen.imag, status, turned[2], total))
+        return self._kept(LockInReading(chosen.real, chosen.imag, status, second, total))
 
     def _kept(self, reading: LockInReading) -> LockInReading:
         self._keep(x=(reading.x, "V"), y=(reading.y, "V"), status=(float(reading.status), ""))
         return reading
+
+    def waveform(self) -> Waveform:
+        """Samples behind the last reading."""
+        volts = np.ascontiguousarray(self._record.T)
+        description = {"channels": list(CHANNELS), "samples": len(volts), "demodulation": self._demodulation()}
+        return Waveform(volts, description)
+
+    def waveform_bytes(self, *, time_constant: float, slope: int, frequency: float) -> int:
+        """Size of the waveform of a reading with these settings."""
+        return 8 * len(CHANNELS) * self._samples(self._equivalent_duration(time_constant, slope), frequency)
+
+    def _samples(self, duration: float, frequency: float) -> int:
+        return math.ceil(max(duration, 20 / frequency) * self._input.rate)
+
+    def _demodulation(self) -> dict[str, Any]:
+        return {
+            "rate": self._input.rate,
+            "frequency": self._frequency,
+            "phase": self._phase,
+            "skew": self._skew,
+            "harmonic": self._harmonic,
+        }
 
     def measure_skew(self) -> float:
         """Time (s) by which the difference is sampled after the reference: give both the same sine, then ask."""

@@ -193,6 +193,9 @@ class NamedAdapter(VISAAdapter):  # type: ignore[misc]  # pymeasure has no types
         except Exception as error:  # PyVISA-py, as above
             self._doubtful = True
             raise DeviceError(self.device, f"cannot be opened again ({error}).", _REMEDY) from error
+        except BaseException:  # Ctrl-C while a reply was on its way: the safe state that follows must not get it
+            self._doubtful = True
+            raise
 
 
 def may_be_asked_again(message: str) -> bool:

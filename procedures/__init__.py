@@ -7,4 +7,12 @@ from procedures.measurement import Averaging, Measurement, Point, Reading
 PROCEDURES: dict[str, type[Measurement]] = {"field-sweep": FieldSweep}
 """Procedures by the name that recipes use."""
 
-__all__ = ["PROCEDURES", "Averaging", "FieldSweep", "KerrMeasurement", "Measurement", "Point", "Reading"]
+
+def procedure_name(procedure: Measurement) -> str:
+    """Name that recipes use for a procedure; that of its class where they know none."""
+    return next((name for name, kind in PROCEDURES.items() if kind is type(procedure)), type(procedure).__name__)
+
+
+__all__ = [
+    "PROCEDURES", "Averaging", "FieldSweep", "KerrMeasurement", "Measurement", "Point", "Reading", "procedure_name",
+]  # fmt: skip

@@ -223,6 +223,12 @@ class KerrMeasurement(Measurement):
         """Return the time (s) that a reading of the lock-in takes."""
         return bench.lock_in.reading_time(**self._filter)
 
+    def waveform_bytes(self, bench: Bench) -> int:
+        """Size of the waveform that is kept with each point."""
+        if bench.recorder is None:
+            return 0
+        return bench.recorder.waveform_bytes(**self._filter, frequency=self.frequency)
+
     def settle(self, bench: Bench) -> None:
         """Wait for the filter; an overload counts only in the second half, where it could still be felt."""
         half = self.settling_time(bench) / 2

@@ -107,6 +107,11 @@ class Measurement(Procedure):  # type: ignore[misc]
 
     Subclasses declare parameters (pymeasure's), `columns`, `points` and `measure`, and prepare the bench in
     `prepare`; safe state, storage, progress, pause, abort, retry and resume come from the runner.
+
+    Parameters
+    ----------
+    **parameters
+        Written as in a recipe: `FieldSweep(current="40 mA", steps=11)`; `InputError` as from `from_table`.
     """
 
     repeats = IntegerParameter(
@@ -115,6 +120,10 @@ class Measurement(Procedure):  # type: ignore[misc]
 
     columns: ClassVar[tuple[Column, ...]]
     plot: ClassVar[Mapping[str, str]]
+
+    def __init__(self, **parameters: object) -> None:
+        super().__init__()
+        self._assign(parameters, type(self).__name__)
 
     @abstractmethod
     def points(self) -> Iterator[Point]:
@@ -176,7 +185,14 @@ class Measurement(Procedure):  # type: ignore[misc]
         ------
         LimitError
             Naming the set-point and the limit.
+        InputError
+            Where waveforms are to be kept and points averaged: a point has one waveform.
         """
+        if bench.recorder is not None and self.averaging() is not None:
+            raise InputError(
+                "Points whose waveforms are kept must be single readings; a target error is set. Choose a longer time "
+                "constant instead, or set lock_in.keep_waveforms = false in the bench file."
+            )
         for path, amplitude in self.largest_currents().items():
             bench.check_current(path, amplitude)
         for point in self.points():
@@ -224,6 +240,10 @@ class Measurement(Procedure):  # type: ignore[misc]
     def title(self) -> str:
         """Say in a few words what this run measures."""
 
+    def waveform_bytes(self, bench: Bench) -> int:
+        """Size of the waveform that is kept with each point; 0 where none is."""
+        return 0
+
     def pass_count(self) -> int:
         """Return the number of points of one pass; override where counting them one by one would take long."""
         return sum(1 for _ in self.points())
@@ -259,24 +279,25 @@ class Measurement(Procedure):  # type: ignore[misc]
             For unknown parameters, wrong units and values out of range; all faults at once.
         """
         procedure = cls()
-        path = {**procedure.parameters(), **table}.get("path", "sample")
+        procedure._assign(table, source, sample)
+        return procedure
+
+    def _assign(self, table: Mapping[str, object], source: str, sample: Sample | None = None) -> None:
+        path = {**self.parameters(), **table}.get("path", "sample")
         faults = []
         for key, value in table.items():
-            parameter = procedure._parameters.get(key)
+            parameter = self._parameters.get(key)
             if parameter is None:
-                faults.append(
-                    f"{source}: key {key!r} is unknown. Allowed here: {', '.join(sorted(procedure._parameters))}."
-                )
+                faults.append(f"{source}: key {key!r} is unknown. Allowed here: {', '.join(sorted(self._parameters))}.")
                 continue
             try:
                 parameter.value = _in_unit(parameter, value, path, sample)
             except ValueError as error:
                 faults.append(f"{source}: key {key!r} {_expectation(parameter, str(error))} Received {value!r}.")
             else:
-                setattr(procedure, key, parameter.value)
+                setattr(self, key, parameter.value)
         if faults:
             raise InputError("; ".join(faults))
-        return procedure
 
     def parameters(self) -> dict[str, Any]:
         """Values of all parameters by name, in the units that `parameter_units` gives."""

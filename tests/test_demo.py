@@ -20,27 +20,40 @@ from analysis.run_analysis import analyze
 
 ROOT = Path(__file__).parents[1]
 SECRET = 1.21e-6
+OTHERS = ("twin.torque_bottom=-0.5 uJ/m^2", "twin.seed=7", "twin.gain=1.1", "twin.quarter_wave_zero=90 deg")
 SECRET_TEXT = re.compile(r"1\.2(?:1|09+\d*|10+\d*)e-0?6")  # however a float of it is written
 
 
-def run_demo(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    """Run the demonstration in a folder that holds a user's own analysis.py, without installing anything."""
+def start_demo(folder: Path, *options: str) -> subprocess.Popen[str]:
+    """Start the demonstration in a folder that holds a user's own analysis.py, without installing anything."""
     folder.mkdir()
     (folder / "analysis.py").write_text("raise SystemExit('the module of the user was imported')\n", encoding="utf-8")
     (folder / "config.py").write_text("raise SystemExit('the module of the user was imported')\n", encoding="utf-8")
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
-    return subprocess.run(
+    return subprocess.Popen(
         [sys.executable, "-P", "-m", "acquisition", "demo", "--out", "out", *options],
-        cwd=folder, env=environment, capture_output=True, text=True, encoding="utf-8", check=False,
+        cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8",
     )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
-    folder = tmp_path_factory.mktemp("demo") / "user"
-    done = run_demo(folder, "--json", "--set", f"twin.torque_bottom={SECRET}")
-    assert done.returncode == 0, done.stderr
-    return folder / "out", json.loads(done.stdout)
+def demonstrations(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Path, str]]:
+    """Folder and standard output of two demonstrations, side by side: one in JSON, one for people."""
+    base = tmp_path_factory.mktemp("demo")
+    folders = [base / "secret", base / "others"]
+    processes = [
+        start_demo(folders[0], "--json", "--set", f"twin.torque_bottom={SECRET}"),
+        start_demo(folders[1], *(word for option in OTHERS for word in ("--set", option))),
+    ]
+    said = [process.communicate() for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], said
+    return [(folder / "out", output) for folder, (output, _) in zip(folders, said, strict=True)]
+
+
+@pytest.fixture
+def demo_folder(demonstrations: list[tuple[Path, str]]) -> tuple[Path, dict[str, Any]]:
+    out, text = demonstrations[0]
+    return out, json.loads(text)
 
 
 def within(quantity: dict[str, Any], value: float) -> bool:
@@ -119,13 +132,11 @@ def test_secret_stands_in_its_own_note_alone(demo_folder: tuple[Path, dict[str, 
     assert found == ["entry/notes/twin/data"]
 
 
-def test_demo_with_other_secrets_and_another_seed_reports_to_people(tmp_path: Path) -> None:
-    options = ["twin.torque_bottom=-0.5 uJ/m^2", "twin.seed=7", "twin.gain=1.1", "twin.quarter_wave_zero=90 deg"]
-    done = run_demo(tmp_path / "user", *(word for option in options for word in ("--set", option)))
-    assert done.returncode == 0, done.stderr
-    assert "4 and 8 nm films are not well described" in done.stdout
-    assert "0.053 ± 0.003" in done.stdout
-    document = json.loads((tmp_path / "user" / "out" / "result.json").read_text(encoding="utf-8"))
+def test_demo_with_other_secrets_and_another_seed_reports_to_people(demonstrations: list[tuple[Path, str]]) -> None:
+    out, text = demonstrations[1]
+    assert "4 and 8 nm films are not well described" in text
+    assert "0.053 ± 0.003" in text
+    document = json.loads((out / "result.json").read_text(encoding="utf-8"))
     (sample,) = document["samples"]
     assert within(sample["torque_bottom"], -0.5e-6) and sample["torque_bottom"]["std"] < 0.05e-6
     assert abs(sample["checks"]["gain"]["value"] - 1.1) < 0.01

@@ -8,17 +8,21 @@ import queue
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pymeasure.adapters import VISAAdapter
 
-from acquisition import State, run
+from acquisition import Run, State, run
 from acquisition.cli import app
 from acquisition.interlock import END, watch
+from acquisition.run_queue import Queue
 from acquisition.runner import RunResult
 from analysis.sample import Sample
 from instruments import Bench, open_bench
@@ -29,6 +33,7 @@ from instruments.emergency import make_currents_and_field_safe
 from instruments.errors import DeviceError
 from instruments.openers import Connections
 from instruments.simulation.server import BenchServer, client_file
+from instruments.visa import NamedAdapter
 from procedures import FieldSweep
 
 ROOT = Path(__file__).parents[1]
@@ -43,7 +48,7 @@ SERVED = {  # what moves in real time is fast, and the plates stand where they a
     "bench.analyser_plate.zero": "-22.5 deg",
 }
 HANGING = """
-import sys, threading
+import sys, threading  # in a thread, as from a window: there no signal ends a call that hangs
 from pathlib import Path
 from acquisition import run
 from instruments import open_bench
@@ -55,9 +60,11 @@ class Hanging(FieldSweep):
         threading.Event().wait()
 
 settings = {"bench.interlock.silence": "1.5 s", "bench.interlock.grace": "0.5 s"}
-with open_bench(sys.argv[1], settings=settings) as bench:
-    sweep = Hanging.from_table({"time_constant": "10 ms", "polarizations": ["0 deg"]}, "test")
-    run(sweep, bench, Path(sys.argv[2]), name="field-sweep")
+def measure():
+    with open_bench(sys.argv[1], settings=settings) as bench:
+        sweep = Hanging.from_table({"time_constant": "10 ms", "polarizations": ["0 deg"]}, "test")
+        run(sweep, bench, Path(sys.argv[2]), name="field-sweep")
+threading.Thread(target=measure).start()
 """
 
 
@@ -182,14 +189,35 @@ def test_run_that_ends_regularly_is_left_alone(
         assert list(tmp_path.glob("*.interlock.txt")) == []
 
 
-def test_run_whose_interlock_dies_ends_failed_and_safe(
+class Hanging(FieldSweep):
+    """A driver that never returns."""
+
+    def measure(self, point: Any, bench: Bench) -> Any:
+        threading.Event().wait()
+
+
+def test_dead_interlock_and_call_that_hangs_end_failed_and_safe_and_the_queue_goes_on(
     served: Path, tmp_path: Path, interlocks: list[subprocess.Popen[str]]
 ) -> None:
-    with open_bench(served) as bench:
-        result = measure(bench, tmp_path, on_point=lambda index, total, reading: interlocks[0].kill())
-        assert result.state is State.FAILED and "interlock: has ended in mid-run" in result.reason
-        assert result.points < 6 and result.unsafe == []
-    assert_safe(served)
+    def kill(index: int, total: int, reading: object) -> None:
+        interlocks[0].kill()
+        interlocks[0].wait()
+
+    def ended(run: Run, result: RunResult) -> None:
+        assert result.unsafe == []
+        assert_safe(served)
+
+    with open_bench(served, settings={"bench.interlock.silence": "1.5 s", "bench.interlock.grace": "60 s"}) as bench:
+        queue = Queue(bench, on_end=ended)
+        for kind, listener in ((FieldSweep, kill), (Hanging, None), (FieldSweep, None)):
+            sweep: Any = kind.from_table(QUICK, "test")
+            queue.add(Run(sweep, tmp_path, name="field-sweep", on_point=listener))
+        dead, hung, last = queue.execute()
+    assert dead.state is State.FAILED and "interlock: has ended in mid-run" in dead.reason and dead.points == 1
+    assert hung.state is State.FAILED and hung.points == 0
+    assert "has asked the run to stop: no sign of life for 1.5 s; wait (threading.py) hung" in hung.reason
+    assert (last.state, last.points, last.reason) == (State.FINISHED, 6, "")
+    assert list(tmp_path.glob("*.interlock.txt")) == []
 
 
 def test_run_that_was_asked_to_stop_ends_failed_and_makes_its_bench_safe_itself(
@@ -197,12 +225,14 @@ def test_run_that_was_asked_to_stop_ends_failed_and_makes_its_bench_safe_itself(
 ) -> None:
     class Slow(FieldSweep):
         def measure(self, point: Any, bench: Bench) -> Any:
-            time.sleep(1.5)
+            time.sleep(1.0)
             return super().measure(point, bench)
 
-    with open_bench(served, settings={"bench.interlock.silence": "0.7 s", "bench.interlock.grace": "60 s"}) as bench:
-        result = measure(bench, tmp_path, Slow.from_table(QUICK, "test"))  # type: ignore[arg-type]
-    assert result.state is State.FAILED and "has asked the run to stop: no sign of life for 0.7 s" in result.reason
+    settings = {"bench.interlock.silence": "0.5 s", "bench.interlock.grace": "60 s"}
+    with open_bench(served, settings=settings) as bench, ThreadPoolExecutor() as window:
+        slow: Any = Slow.from_table(QUICK, "test")
+        result = window.submit(measure, bench, tmp_path, slow).result()
+    assert result.state is State.FAILED and "has asked the run to stop: no sign of life for 0.5 s." in result.reason
     assert result.unsafe == [] and [process.returncode for process in interlocks] == [0]
     assert list(tmp_path.glob("*.interlock.txt")) == []
 
@@ -243,6 +273,22 @@ def assert_safe_but_for_the_source(server: BenchServer) -> None:
     assert not any(twin._lines[line] for line in ("relay_sample", "relay_coil"))
     with server.exchange as clock:
         assert abs(twin.field(clock.now())) < 1e-3
+
+
+def test_reply_to_a_question_that_was_interrupted_answers_no_later_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    files = read_bench("simulated", "py32-fused-silica", SERVED)
+    with BenchServer(files.bench, files.sample) as server:
+        source = NamedAdapter(server.resources["GPIB0::12::INSTR"], "@py", ["sample_source"])
+        source.write("*IDN?")
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(VISAAdapter, "_read", interrupt)
+            source.read()
+        source.write("OUTP?")
+        assert source.read().strip() == "0"
+        source.close()
 
 
 def test_command_makes_safe_what_a_script_left(served: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,40 +3,46 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import h5py
 import pytest
 
-from acquisition import load_recipe, run
+from acquisition import Run, load_recipe, run
+from analysis import load_run
 from analysis.errors import InputError
 from analysis.run_analysis import analyze
-from instruments import Bench
+from instruments import Bench, open_bench
 
 SECRETS = (0.86e-6, -0.5e-6)
 
 
-def measure(bench: Bench, folder: Path, batch: str, **parameters: object) -> None:
-    from acquisition.runner import Run
-
+def measure(bench: Bench, folder: Path, batch: str, numbers: Sequence[int] = range(4), **parameters: object) -> None:
+    """Measure these runs of the recipe: 0 and 1 in the coil, 2 and 3 through the sample."""
     settings = {"parameters.steps": 11, **{key.replace("__", "."): value for key, value in parameters.items()}}
     recipe = load_recipe("asot-demo", settings)
-    for planned in recipe.runs:
-        one = Run(planned.procedure, folder, name=planned.name, number=planned.number, batch=batch)
-        result = one.execute(bench)
+    for number in numbers:
+        planned = recipe.runs[number]
+        result = Run(planned.procedure, folder, name=planned.name, number=number, batch=batch).execute(bench)
         assert result.state == "finished", result.reason
 
 
 @pytest.fixture(scope="module")
 def two_measurements(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from instruments import open_bench
-
     folder = tmp_path_factory.mktemp("runs")
     for batch, secret in zip("ab", SECRETS, strict=True):
         with open_bench(settings={"twin.torque_bottom": secret}) as bench:
             measure(bench, folder, batch)
     return folder
+
+
+def copy(source: Path, folder: Path, numbers: Sequence[int]) -> None:
+    """Copy these runs of the first measurement."""
+    for path in source.glob("run-*.h5"):
+        attributes = load_run(path).attrs
+        if attributes["batch"] == "a" and attributes["number"] in numbers:
+            shutil.copy(path, folder)
 
 
 def test_repeated_measurements_of_a_sample_are_not_mixed(two_measurements: Path) -> None:
@@ -69,22 +75,29 @@ def test_file_changed_after_the_run_is_left_out_by_name(two_measurements: Path, 
 
 
 def test_runs_with_different_currents_are_refused_not_averaged(
-    open_simulated: Callable[..., Bench], tmp_path: Path
+    open_simulated: Callable[..., Bench], two_measurements: Path, tmp_path: Path
 ) -> None:
-    measure(open_simulated(), tmp_path, "a", procedures__3__current="20 mA")
+    copy(two_measurements, tmp_path, [0, 1, 2])
+    measure(open_simulated(), tmp_path, "a", [3], procedures__3__current="20 mA")
     results = analyze([tmp_path])
     assert results.samples == ()
     assert any("must have the same current" in text for text in results.warnings)
 
 
-def test_wrong_detection_phase_is_warned_of(open_simulated: Callable[..., Bench], tmp_path: Path) -> None:
-    measure(open_simulated(bench__calibration_source__phase="0 rad"), tmp_path, "a")
+def test_wrong_detection_phase_is_warned_of(
+    open_simulated: Callable[..., Bench], two_measurements: Path, tmp_path: Path
+) -> None:
+    copy(two_measurements, tmp_path, [2, 3])
+    measure(open_simulated(bench__calibration_source__phase="0 rad"), tmp_path, "a", [0, 1])
     warnings = analyze([tmp_path]).warnings
     assert sum("degrees off the detection phase" in text and "calibration_source" in text for text in warnings) == 2
 
 
-def test_torques_that_are_not_opposite_are_warned_of(open_simulated: Callable[..., Bench], tmp_path: Path) -> None:
-    measure(open_simulated(twin__torque_top=0.86e-6), tmp_path, "a")
+def test_torques_that_are_not_opposite_are_warned_of(
+    open_simulated: Callable[..., Bench], two_measurements: Path, tmp_path: Path
+) -> None:
+    copy(two_measurements, tmp_path, [0, 1])
+    measure(open_simulated(twin__torque_top=0.86e-6), tmp_path, "a", [2, 3])
     results = analyze([tmp_path])
     assert len(results.samples) == 1
     assert any("do not agree with opposite torques" in text for text in results.warnings)

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from acquisition import State, run
+from acquisition.batch import run_batch
+from acquisition.progress import Report
 from acquisition.runner import RunResult
 from analysis import load_run
-from analysis.errors import AsotError
+from analysis.errors import AsotError, InputError
 from instruments import Bench
 from instruments.errors import LimitError
 from instruments.interrupts import held_interrupts, raise_interrupts
@@ -52,6 +59,21 @@ def test_finished_run_holds_every_point_with_units_identity_and_texts(bench: Ben
     assert dataset.attrs["sample"]["name"] == "py32-fused-silica"
     assert is_safe(bench)
     assert list(tmp_path.glob("*.journal")) == []
+
+
+def test_script_of_the_readme_measures_without_a_main_guard(tmp_path: Path) -> None:
+    root = Path(__file__).parents[1]
+    blocks = re.findall(r"```python\n(.*?)```", (root / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    (script,) = (block for block in blocks if "open_bench" in block)
+    assert "__main__" not in script and len([line for line in script.splitlines() if line]) == 5
+    (tmp_path / "script.py").write_text(f"{script}print(result.state, result.path)\n", encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    command = [sys.executable, "script.py"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    state, path = done.stdout.split()
+    assert (done.returncode, done.stderr, state) == (0, "", "finished")
+    dataset = load_run(tmp_path / path)
+    assert dataset.sizes["point"] == 28 and dataset.attrs["procedure"] == "field-sweep"
 
 
 def test_settling_follows_the_filter_of_the_lock_in(bench: Bench, tmp_path: Path) -> None:
@@ -185,16 +207,26 @@ def test_full_disk_is_noticed_before_the_run(bench: Bench, tmp_path: Path, monke
     assert list(tmp_path.iterdir()) == []
 
 
-def test_folder_that_cannot_be_made_is_an_error(bench: Bench, tmp_path: Path) -> None:
+def test_folder_that_cannot_be_made_or_written_is_refused_before_the_bench_is_touched(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_only(**where: object) -> None:
+        raise PermissionError(errno.EROFS, "Read-only file system")
+
+    opened_at = bench.clock.now()
     (tmp_path / "file").write_text("")
-    with pytest.raises(AsotError, match="must be one that can be written"):
+    with pytest.raises(InputError, match="must be one that can be written"):
         measure(bench, tmp_path / "file" / "runs")
+    monkeypatch.setattr("tempfile.TemporaryFile", read_only)  # permissions do not hold the administrator back
+    with pytest.raises(InputError, match=r"must be one that can be written; Read-only file system\. Choose another"):
+        measure(bench, tmp_path)
+    monkeypatch.setattr("acquisition.batch.open_bench", None)
+    with pytest.raises(InputError, match="Read-only file system"):
+        run_batch("field-sweep", tmp_path / "new" / "runs", Report(True), settings={})
+    assert [path.name for path in tmp_path.iterdir()] == ["file"] and bench.clock.now() == opened_at
 
 
 def test_process_that_is_ended_by_a_signal_leaves_a_complete_file(tmp_path: Path) -> None:
-    import subprocess
-    import sys
-
     root = Path(__file__).parents[1]
     command = [sys.executable, "-P", "-m", "acquisition", "run", "field-sweep", "--out", str(tmp_path), "--json"]
     environment = {**os.environ, "PYTHONPATH": str(root)}
@@ -215,15 +247,16 @@ def test_process_that_is_ended_by_a_signal_leaves_a_complete_file(tmp_path: Path
 def test_disk_that_fills_during_the_run_keeps_every_acknowledged_point(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from acquisition.journal import Journal, JournalError
+    from acquisition.journal import Journal
+    from acquisition.journal_file import JournalError
     from acquisition.storage import StorageError
 
     append, told = Journal.append, []
 
-    def full(journal: Journal, values: Reading) -> int:
+    def full(journal: Journal, *point: Any) -> int:
         if journal.acknowledged == 2:
             raise JournalError("disk full")
-        return append(journal, values)
+        return append(journal, *point)
 
     def no_room(*arguments: object) -> None:
         raise JournalError("disk full")

@@ -20,7 +20,7 @@ from analysis import load_run
 from analysis.detection import noise_correlation
 from analysis.errors import InputError
 from analysis.loops import kerr_loops
-from instruments import Bench
+from instruments import Bench, open_bench
 from instruments.errors import DeviceError
 from procedures import FieldSweep, Point, Reading
 from procedures.order import Branches, Order, branch_fields, ordered, refined_fields
@@ -171,22 +171,35 @@ def die_at(bench: Bench, folder: Path, last: int, monkeypatch: pytest.MonkeyPatc
     return path
 
 
+REFINED: dict[str, object] = {
+    "steps": 5, "polarizations": ["45 deg", "135 deg"], "refine": 2, "refine_within": "30 mT",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> xarray.Dataset:
+    """An uninterrupted run."""
+    run = make(tmp_path_factory.mktemp("whole"), sweep(**REFINED))
+    with open_bench(settings={"twin.laser_drift": 0}) as bench:
+        run.execute(bench)
+    return stored(run)
+
+
 @pytest.mark.parametrize("last", [1, 10])
 def test_resumed_run_equals_an_uninterrupted_one(
-    open_simulated: Callable[..., Bench], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: int
+    open_simulated: Callable[..., Bench],
+    whole: xarray.Dataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    last: int,
 ) -> None:
-    parameters: dict[str, object] = {
-        "steps": 5, "polarizations": ["45 deg", "135 deg"], "refine": 2, "refine_within": "30 mT",
-    }  # fmt: skip
-    whole = make(tmp_path / "whole", sweep(**parameters))
-    whole.execute(open_simulated(twin__laser_drift=0))
-    journal = die_at(open_simulated(twin__laser_drift=0), tmp_path, last, monkeypatch, **parameters)
-    resumed = make(tmp_path, sweep(**parameters), resume=journal)
+    journal = die_at(open_simulated(twin__laser_drift=0), tmp_path, last, monkeypatch, **REFINED)
+    resumed = make(tmp_path, sweep(**REFINED), resume=journal)
     told: list[int] = []
     resumed._on_point = lambda index, total, row: told.append(index)
     result = resumed.execute(open_simulated(twin__laser_drift=0))
     assert result.state is State.FINISHED and not journal.exists()
-    before, after = stored(whole), stored(resumed)
+    before, after = whole, stored(resumed)
     assert told == list(range(last, before.sizes["point"])) and before.sizes["point"] == 20 + 16
     # Bit for bit: noise depends on the point alone, the field is replayed from saturation with the same ramps, and
     # the two points before are settled at, so that what the filter remembers (1e-9) is below one step of X.
@@ -316,10 +329,17 @@ def test_refinement_halves_the_gaps_with_the_largest_change_within_its_bounds() 
 # ----------------------------------------------------------- queue
 
 
-def test_failed_run_does_not_stop_the_next(bench: Bench, tmp_path: Path) -> None:
+def test_failed_run_leaves_the_bench_safe_and_does_not_stop_the_next(bench: Bench, tmp_path: Path) -> None:
+    def ended(run: Run, result: Any) -> None:
+        assert bench.wire is not None
+        twin = bench.wire.twin
+        currents_off = not twin.sample_drive.running and not (twin._lines["relay_sample"] or twin._lines["relay_coil"])
+        safe.append(currents_off and abs(twin.field(bench.clock.now())) < 2e-4)
+
     failing = sweep(Flaky)
     failing.faults = 100  # type: ignore[attr-defined]
-    queue = Queue(bench)
+    safe: list[bool] = []
+    queue = Queue(bench, on_end=ended)
     refused = queue.add(make(tmp_path, sweep(largest_field="300 mT")))
     failed = queue.add(make(tmp_path, failing))
     removed = queue.add(make(tmp_path))
@@ -328,6 +348,7 @@ def test_failed_run_does_not_stop_the_next(bench: Bench, tmp_path: Path) -> None
     results = queue.execute()
     assert [run.state for run in queue.runs] == [State.FAILED, State.FAILED, State.ABORTED, State.FINISHED]
     assert [result.state for result in results] == [run.state for run in queue.runs]
+    assert safe == [True, True, True]
     assert refused.result is not None and "setting it to 0.3 T" in refused.result.reason
     assert "Check the cable" in stored(failed).attrs["exit_reason"] and stored(last).sizes["point"] == 6
 

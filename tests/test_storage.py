@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import h5py
@@ -15,11 +17,13 @@ import numpy as np
 import pytest
 
 from acquisition import nexus
-from acquisition.journal import Journal, JournalError, interrupt
+from acquisition.journal import Journal
+from acquisition.journal_file import JournalError, interrupt
 from acquisition.nexus import main, write_nexus
 from acquisition.provenance import provenance
 from acquisition.storage import StorageError, finish_run
 from analysis.errors import InputError
+from analysis.run_check import check_run
 from analysis.run_file import Column, load_run, verify_run
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -268,8 +272,10 @@ def test_a_full_disk_keeps_every_acknowledged_point_and_takes_no_point_after_the
     with begin(tmp_path / "a.journal") as journal:
         journal._connection.execute("PRAGMA max_page_count = 20")  # SQLite reports a full disk beyond it
         with pytest.raises(JournalError, match="Free disk space"):
-            for _ in range(10_000):
+            for number in range(10_000):
                 journal.append(POINTS[0])
+                if number % 10 == 0:
+                    journal.flush()
         with pytest.raises(JournalError, match="closed to points"):
             journal.append(POINTS[0])
         journal.finish("failed", "The disk was full.")
@@ -306,15 +312,57 @@ def test_a_running_journal_is_readable_by_others_but_not_stored(tmp_path: Path) 
     assert list(tmp_path.glob("*.h5*")) == []
 
 
-def test_points_are_acknowledged_one_by_one_when_slow_and_in_groups_when_fast(tmp_path: Path) -> None:
+class WallTime:
+    """Time that passes between points, and at each commit on a disk of this speed."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, journal: Journal, commit: float) -> None:
+        self.now, self.commits, self._commit = 100.0, 0, commit
+        monkeypatch.setattr("acquisition.journal.time", SimpleNamespace(monotonic=lambda: self.now))
+        journal._connection.set_trace_callback(self._trace)
+        self._journal = journal
+
+    def _trace(self, statement: str) -> None:
+        if statement == "COMMIT":
+            self.commits, self.now = self.commits + 1, self.now + self._commit
+
+    def append(self, count: int, spacing: float) -> list[int]:
+        """Points that were left for a later commit, after each of `count` points `spacing` seconds apart."""
+        late = []
+        for _ in range(count):
+            begun = self.now
+            index = self._journal.append(POINTS[0])
+            late.append(index - self._journal.acknowledged)
+            self.now = max(self.now, begun + spacing)
+        return late
+
+
+def test_points_are_acknowledged_one_by_one_when_slow_and_in_groups_when_fast(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with begin(tmp_path / "a.journal") as journal:
-        for number in range(10):
-            assert journal.append(POINTS[0]) == number
-            assert journal.acknowledged == number
-        late = [number - journal.acknowledged for number in (journal.append(POINTS[0]) for _ in range(5000))]
-        assert max(late) > 1
+        wall = WallTime(monkeypatch, journal, commit=0.001)
+        assert set(wall.append(200, spacing=0.0101)) == {0}
+        wall.now += 10
+        assert set(wall.append(10, spacing=0.003)) == {0}  # some may come closer
+        before = wall.commits
+        late = wall.append(20_000, spacing=50e-6)
+        assert 900 < max(late) < 1100 and wall.commits - before < 40  # 50 ms of points share a commit
+        assert set(wall.append(20, spacing=0.0101)[4:]) == {0}
         journal.flush()
-        assert journal.acknowledged == 5009
+        assert journal.acknowledged == 20_229
+
+
+@pytest.mark.parametrize(("spacing", "share"), [(0.0, 0.11), (0.03, 0.51)])
+def test_a_slow_disk_gets_no_more_than_its_share_of_the_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spacing: float, share: float
+) -> None:
+    with begin(tmp_path / "a.journal") as journal:
+        wall = WallTime(monkeypatch, journal, commit=0.1)
+        wall.append(10, 0.0)
+        start, before = wall.now, wall.commits
+        while wall.now < start + 10:
+            wall.append(1, spacing or 1e-3)
+        assert 0.5 * share < 0.1 * (wall.commits - before) / (wall.now - start) < share
 
 
 def test_metadata_and_notes_change_until_the_run_is_finished(tmp_path: Path) -> None:
@@ -463,6 +511,21 @@ def test_a_file_that_cannot_be_read_gives_one_line_that_names_it(run_path: Path,
         load_run(run_path)
     assert str(run_path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_run_file_and_journal_of_schema_1_can_still_be_read(tmp_path: Path) -> None:
+    witness = Path(__file__).parent / "data/schema-1.h5"
+    run = load_run(witness)
+    assert check_run(witness) == []
+    assert (run.attrs["schema_version"], run.attrs["status"], run.attrs["run_id"]) == (1, "finished", "431cb6fd")
+    assert run["field_set"].values.tolist() == [0.05, 0.0, -0.05, -0.05, 0.0, 0.05]
+    assert run["kerr_signal"].values[1] == 4.44877450317682e-08 and run["kerr_signal"].attrs["units"] == "rad"
+    assert run.attrs["instruments"]["lock_in"]["settings_end"]["time_constant"] == [0.1, "s"]
+    journal = Path(shutil.copy(witness.with_suffix(".journal"), tmp_path / "run-20261122T185621Z-431cb6fd.journal"))
+    recovered = load_run(finish_run(journal))
+    for attribute in ("path", "sha256"):
+        del recovered.attrs[attribute], run.attrs[attribute]
+    assert recovered.identical(run)
 
 
 def test_a_journal_given_as_run_file_is_recognised(tmp_path: Path) -> None:
