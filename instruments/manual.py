@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from instruments.errors import DeviceError
 from instruments.roles import Quantity, SafeStateReport
 
+_BY_HAND = 30.0  # s
+
 Prompt = Callable[[str], None]
 """Shows a request and returns when the person has done it; raises where nobody will."""
 
@@ -54,6 +56,10 @@ class ManualRotator:
         if self._angle is None:
             raise DeviceError(self.role, "was not set yet.", "Set it before it is read.")
         return self._angle
+
+    def travel_time(self, start: float, stop: float) -> float:
+        """Time (s) that a person is expected to take."""
+        return 0.0 if start == stop else _BY_HAND
 
     def identity(self) -> str:
         """Return that a person turns it."""

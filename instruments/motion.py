@@ -48,6 +48,7 @@ class Esp300Axis:
         self.controller = controller
         self._axis = Axis(axis, controller)
         self._clock, self.name, self._travel, self._resolution = clock, name, travel, resolution
+        self._speed = finite(name, "velocity", float(self._axis.ask("VA?")))
 
     def move_to(self, position: float) -> None:
         """Move and wait until the axis stands where it was sent."""
@@ -79,6 +80,11 @@ class Esp300Axis:
     def position(self) -> float:
         """Position, read back."""
         return finite(self.name, "position", float(self._axis.position))
+
+    def travel_time(self, start: float, stop: float) -> float:
+        """Time (s) for a move at the velocity that the controller had at the start, and its messages."""
+        distance = abs(stop - start)
+        return 0.0 if distance <= self._resolution else distance / self._speed + 2 * _POLL
 
     def identity(self) -> str:
         """Return the controller's answer to VE?."""
@@ -152,6 +158,10 @@ class Esp300Rotator:
         """Angle (rad), read back."""
         return math.radians(self._axis.position()) - self._zero
 
+    def travel_time(self, start: float, stop: float) -> float:
+        """Time (s) for a turn from `start` to `stop` (rad)."""
+        return self._axis.travel_time(math.degrees(start), math.degrees(stop))
+
     def identity(self) -> str:
         """Return the controller's identity."""
         return self._axis.identity()
@@ -182,6 +192,10 @@ class FlippedQuarterWave:
     def angle(self) -> float:
         """Angle (rad), read back."""
         return self._rotator.angle()
+
+    def travel_time(self, start: float, stop: float) -> float:
+        """Time (s) for a turn from `start` to `stop` (rad)."""
+        return self._rotator.travel_time(start, stop)
 
     def insert(self, inserted: bool) -> None:
         """Flip the plate into the beam, or out of it."""

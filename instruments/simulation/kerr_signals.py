@@ -94,7 +94,7 @@ class KerrSignals:
         angle = scale * m_x * torques
         oersted = oersted_field(at.y, table.oersted_gradient, self._width, current)
         angle += complex(self._field(strength)) * oersted
-        swing = table.transverse_field * current / (strength + table.anisotropy_field) * math.copysign(1, m_x)
+        swing = table.transverse_field * current / (strength + table.anisotropy_field) * m_x
         angle += 2 * table.quadratic_kerr * math.cos(2 * (at.magnetization - at.polarization)) * swing
         angle *= 1 + table.heating_first_harmonic * current**2
         return {1: angle, 2: table.heating_second_harmonic * current**2}

@@ -206,6 +206,7 @@ class Twin:
         response = self._detection(time)[1]
         film = self._kerr.reflectance(at.x, at.y)[1]
         scale = self.table.gain * self.sum_voltage(time) * film / math.sqrt(2)
+        scale *= 1 + self.table.laser_heating * float(self._laser_power(np.array([time]))[0])
         found = []
         current = self.sample_current()
         if current is not None:
@@ -254,12 +255,14 @@ class Twin:
     def _sum_voltages(self, times: FloatArray) -> FloatArray:
         if self._lines["shutter_closed"]:
             return np.zeros_like(times)
-        time = float(times[len(times) // 2])
-        x, y = self._spot(time)
+        x, y = self._spot(float(times[len(times) // 2]))
+        return self._laser_power(times) * self._kerr.reflectance(x, y)[0] * self.table.responsivity
+
+    def _laser_power(self, times: FloatArray) -> FloatArray:
+        """Power (W) on the sample at `times` (s), shutter aside."""
         drift = 1 + self.table.laser_drift * np.sin(2 * math.pi * times / self.table.laser_drift_period)
-        reflected = self._kerr.reflectance(x, y)[0]
-        passed = math.cos(2 * math.radians(self.axes["attenuator"].position(time))) ** 2
-        return np.asarray(self.table.laser_power * passed * drift * reflected * self.table.responsivity)
+        plate = math.radians(self.axes["attenuator"].position(float(times[len(times) // 2])))
+        return np.asarray(self.table.laser_power * math.cos(2 * plate) ** 2 * drift)
 
     def _spot(self, time: float) -> tuple[float, float]:
         """Spot from the centre of the square (m)."""

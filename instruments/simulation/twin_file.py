@@ -32,6 +32,7 @@ class TwinTable(Table):
     # --- heating: Kerr angle (rad) at 2f per square of the current through the sample, and excess at 1f per square
     heating_second_harmonic: Complex = 0j  # rad/A^2
     heating_first_harmonic: Annotated[float, Unit.number("1/A^2")] = 0.0
+    laser_heating: Annotated[float, Unit.number("1/W")] = 0.0  # relative change of every Kerr angle per laser power
     # --- substrate: Verdet constant (light from below passes twice), reflectance beside the film
     verdet_constant: Annotated[float, Unit.number("rad/(T m)")] = 0.0
     substrate_thickness: Annotated[float, Unit.number("m"), Field(ge=0)] = 0.5e-3
