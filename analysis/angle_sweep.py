@@ -165,6 +165,6 @@ def _curve(
     amplitude, phase, constant = (found[f"{name}_{channel}"].value for name in ("amplitude", "phase", "constant"))
     name = "Ellipticity" if channel == "ellipticity" else "Kerr rotation"
     return Curve(
-        name, "Angle of the magnetisation to the current (degrees)", "Signal (nrad)", np.degrees(angle), signal * 1e9,
+        name, "Angle to the current (degrees)", "Signal (nrad)", np.degrees(angle), signal * 1e9,
         std * 1e9, np.degrees(line), (amplitude * np.cos(line - phase) + constant) * 1e9,
     )  # fmt: skip

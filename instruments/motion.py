@@ -48,7 +48,7 @@ class Esp300Axis:
         self.controller = controller
         self._axis = Axis(axis, controller)
         self._clock, self.name, self._travel, self._resolution = clock, name, travel, resolution
-        self._speed = finite(name, "velocity", float(self._axis.ask("VA?")))
+        self._velocity = finite(name, "velocity", float(self._axis.ask("VA?")))
 
     def move_to(self, position: float) -> None:
         """Move and wait until the axis stands where it was sent."""
@@ -58,10 +58,12 @@ class Esp300Axis:
                 f"{self.name}: position must lie in {least:g} to {most:g}; setting it to {position:g} is refused. "
                 "Check the recipe and `travel` in the bench file."
             )
-        if abs(self.position() - position) <= self._resolution:
+        start = self.position()
+        if abs(start - position) <= self._resolution:
             return
         self._axis.enable()  # a safe state before this switched the motor off
         self._axis.position = position
+        self._clock.wait(abs(position - start) / self._velocity)  # before that there is nothing to ask for
         deadline = self._clock.now() + _PATIENCE
         while not int(float(self._axis.ask("MD?"))):
             if self._clock.now() > deadline:
@@ -84,7 +86,7 @@ class Esp300Axis:
     def travel_time(self, start: float, stop: float) -> float:
         """Time (s) for a move at the velocity that the controller had at the start, and its messages."""
         distance = abs(stop - start)
-        return 0.0 if distance <= self._resolution else distance / self._speed + 2 * _POLL
+        return 0.0 if distance <= self._resolution else distance / self._velocity + _POLL
 
     def identity(self) -> str:
         """Return the controller's answer to VE?."""
