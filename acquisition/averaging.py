@@ -12,9 +12,7 @@ from analysis.run_file import Column
 from analysis.stack import FloatArray
 from instruments import Bench
 from procedures import Averaging, Measurement, Point, Reading
-
-LEAST_READINGS = 8
-"""Readings of a point before its scatter is believed: on fewer, points that look quiet by chance would stop."""
+from procedures.measurement import LEAST_READINGS
 
 
 def standard_error(values: npt.ArrayLike, correlation: FloatArray) -> float:

@@ -17,7 +17,7 @@ from analysis.errors import InputError, describe
 from analysis.sample import Sample, read_sample
 from instruments.bench import DEFAULT_SAMPLE
 from procedures import PROCEDURES, Measurement
-from procedures.parameters import CurrentParameter
+from procedures.parameters import CurrentListParameter, CurrentParameter
 
 MANY_RUNS = 10_000
 """Runs that a recipe may unfold into."""
@@ -282,7 +282,8 @@ def _parameter_schema(parameter: Parameter) -> dict[str, Any]:
         else default
     )
     about = {"title": parameter.name, "description": parameter.description or "", "default": shown}
-    density = ", or with one of current density or electric field" if isinstance(parameter, CurrentParameter) else ""
+    is_current = isinstance(parameter, CurrentParameter | CurrentListParameter)
+    density = ", or with one of current density or electric field" if is_current else ""
     text = {"type": "string", "description": f"number with a unit that {unit} can express{density}"}
     if isinstance(parameter, ListParameter):
         return {**about, "enum": list(parameter.choices)}

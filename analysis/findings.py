@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from analysis.angle_sweep import analyze_angle_sweep
+from analysis.current_sweep import analyze_current_sweep
 from analysis.finding import Finding
+from analysis.laser_power_sweep import analyze_laser_power_sweep
 from analysis.sample import Sample
 
 if TYPE_CHECKING:
@@ -14,5 +17,9 @@ if TYPE_CHECKING:
 RunAnalysis = Callable[["xarray.Dataset", Sample], Finding]
 """Takes a run from `load_run` and the sample in it; raises AnalysisError where the run does not carry the answer."""
 
-ANALYSES: Mapping[str, RunAnalysis] = {}
+ANALYSES: Mapping[str, RunAnalysis] = {
+    "current-sweep": analyze_current_sweep,
+    "laser-power-sweep": analyze_laser_power_sweep,
+    "angle-sweep": analyze_angle_sweep,
+}
 """Analysis of one run by the name of its procedure."""

@@ -30,13 +30,17 @@ class PlateAttenuator(Observed):
             raise LimitError(
                 f"attenuator: transmission must lie in 0 to 1; setting it to {fraction:g} is refused. Check the recipe."
             )
-        self._plate.move_to(math.acos(math.sqrt(fraction)) / 2)
+        self._plate.move_to(_plate_angle(fraction))
 
     def transmission(self) -> float:
         """Transmission (0 to 1), from the angle of the plate as read back."""
         transmission = math.cos(2 * self._plate.angle()) ** 2
         self._keep(transmission=(transmission, ""))
         return transmission
+
+    def travel_time(self, start: float, stop: float) -> float:
+        """Time (s) for a change of transmission from `start` to `stop`."""
+        return self._plate.travel_time(_plate_angle(start), _plate_angle(stop))
 
     def identity(self) -> str:
         """Return the identity of the rotator."""
@@ -53,3 +57,8 @@ class PlateAttenuator(Observed):
     def make_safe(self) -> SafeStateReport:
         """Stop the rotator; the light stays as it is."""
         return self._plate.make_safe()
+
+
+def _plate_angle(transmission: float) -> float:
+    """Angle (rad) of the plate, 0 to pi/4."""
+    return math.acos(math.sqrt(transmission)) / 2

@@ -37,6 +37,7 @@ BUSY = 9
 _ROTATION_MOUNT = "0E"
 _POLL = 0.05  # s between two looks for the end of a move
 _PATIENCE = 20.0  # s
+_SPEED = math.radians(430)  # rad/s, of its data sheet
 
 
 ELLIPTEC_LINE = {"baud_rate": 9600, "timeout": 500, "write_termination": "", "read_termination": "\r\n"}
@@ -124,6 +125,11 @@ class ElliptecRotator(Observed):
         angle = self._asked + math.remainder(read - self._asked, math.tau)
         self._keep(angle=(angle, "rad"))
         return angle
+
+    def travel_time(self, start: float, stop: float) -> float:
+        """Time (s) for a turn from `start` to `stop` (rad)."""
+        turn = abs(stop - start)
+        return 0.0 if turn <= self._resolution / 4 else turn / _SPEED + 2 * _POLL
 
     def identity(self) -> str:
         """Return maker, model, serial number and firmware."""

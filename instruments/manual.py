@@ -9,6 +9,8 @@ from instruments.errors import DeviceError
 from instruments.live import Observed
 from instruments.roles import Quantity, SafeStateReport
 
+_BY_HAND = 30.0  # s
+
 Prompt = Callable[[str], None]
 """Shows a request and returns when the person has done it; raises where nobody will."""
 
@@ -56,6 +58,10 @@ class ManualRotator(Observed):
             raise DeviceError(self.role, "was not set yet.", "Set it before it is read.")
         self._keep(angle=(self._angle, "rad"))
         return self._angle
+
+    def travel_time(self, start: float, stop: float) -> float:
+        """Time (s) that a person is expected to take."""
+        return 0.0 if start == stop else _BY_HAND
 
     def identity(self) -> str:
         """Return that a person turns it."""

@@ -50,14 +50,17 @@ class Esp300Axis:
         self._axis = Axis(axis, controller)
         self._clock, self._travel, self._resolution = clock, travel, resolution
         self.name = f"{name} (ESP300 axis {axis}, {controller.adapter.resource_name})"
+        self._velocity = finite(self.name, "velocity", float(self._axis.ask("VA?")))
 
     def move_to(self, position: float) -> None:
         """Move and wait until the axis stands where it was sent."""
         self.check_travel(position)
-        if abs(self.position() - position) <= self._resolution:
+        start = self.position()
+        if abs(start - position) <= self._resolution:
             return
         self._axis.enable()  # a safe state before this switched the motor off
         self._axis.position = position
+        self._clock.wait(abs(position - start) / self._velocity)  # before that there is nothing to ask for
         deadline = self._clock.now() + _PATIENCE
         while not int(float(self._axis.ask("MD?"))):
             if self._clock.now() > deadline:
@@ -85,6 +88,11 @@ class Esp300Axis:
     def position(self) -> float:
         """Position, read back."""
         return finite(self.name, "position", float(self._axis.position))
+
+    def travel_time(self, start: float, stop: float) -> float:
+        """Time (s) for a move at the velocity that the controller had at the start, and its messages."""
+        distance = abs(stop - start)
+        return 0.0 if distance <= self._resolution else distance / self._velocity + _POLL
 
     def identity(self) -> str:
         """Return the controller's answer to VE?."""
@@ -164,6 +172,10 @@ class Esp300Rotator(Observed):
         self._keep(angle=(angle, "rad"))
         return angle
 
+    def travel_time(self, start: float, stop: float) -> float:
+        """Time (s) for a turn from `start` to `stop` (rad)."""
+        return self._axis.travel_time(math.degrees(start), math.degrees(stop))
+
     def identity(self) -> str:
         """Return the controller's identity."""
         return self._axis.identity()
@@ -199,6 +211,10 @@ class FlippedQuarterWave:
     def angle(self) -> float:
         """Angle (rad), read back."""
         return self._rotator.angle()
+
+    def travel_time(self, start: float, stop: float) -> float:
+        """Time (s) for a turn from `start` to `stop` (rad)."""
+        return self._rotator.travel_time(start, stop)
 
     def insert(self, inserted: bool) -> None:
         """Flip the plate into the beam, or out of it."""

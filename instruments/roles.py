@@ -214,6 +214,10 @@ class Rotator(Instrument, Protocol):
         """Angle (rad), read back."""
         ...
 
+    def travel_time(self, start: float, stop: float) -> float:
+        """Time (s) that a turn from `start` to `stop` (rad) is expected to take; sends nothing."""
+        ...
+
 
 class QuarterWavePlate(Rotator, Protocol):
     """Quarter-wave plate on a rotator and a flip mount."""
@@ -248,6 +252,10 @@ class Attenuator(Instrument, Protocol):
 
     def transmission(self) -> float:
         """Transmission (0 to 1), read back."""
+        ...
+
+    def travel_time(self, start: float, stop: float) -> float:
+        """Time (s) that a change of transmission from `start` to `stop` is expected to take; sends nothing."""
         ...
 
 

@@ -1,10 +1,18 @@
 """What is measured: one pymeasure procedure per kind of measurement."""
 
+from procedures.angle_sweep import AngleSweep
+from procedures.current_sweep import CurrentSweep
 from procedures.field_sweep import FieldSweep
 from procedures.kerr_measurement import KerrMeasurement
+from procedures.laser_power_sweep import LaserPowerSweep
 from procedures.measurement import Averaging, Measurement, Point, Reading
 
-PROCEDURES: dict[str, type[Measurement]] = {"field-sweep": FieldSweep}
+PROCEDURES: dict[str, type[Measurement]] = {
+    "field-sweep": FieldSweep,
+    "current-sweep": CurrentSweep,
+    "laser-power-sweep": LaserPowerSweep,
+    "angle-sweep": AngleSweep,
+}
 """Procedures by the name that recipes use."""
 
 
@@ -14,5 +22,15 @@ def procedure_name(procedure: Measurement) -> str:
 
 
 __all__ = [
-    "PROCEDURES", "Averaging", "FieldSweep", "KerrMeasurement", "Measurement", "Point", "Reading", "procedure_name",
-]  # fmt: skip
+    "PROCEDURES",
+    "AngleSweep",
+    "Averaging",
+    "CurrentSweep",
+    "FieldSweep",
+    "KerrMeasurement",
+    "LaserPowerSweep",
+    "Measurement",
+    "Point",
+    "Reading",
+    "procedure_name",
+]

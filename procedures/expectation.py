@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from scipy.constants import e as elementary_charge
 from scipy.constants import hbar
 
 from analysis.averaged_loops import field_response
+from analysis.loops import Channel
 from analysis.optics import reflectance
+from analysis.result import Estimate
 from instruments import Bench
 
 ASSUMED_EFFICIENCY = 0.05
@@ -63,6 +67,21 @@ def asot_angle(bench: Bench, current: float, field: float) -> complex:
 def calibration_angle(bench: Bench, current: float, field: float) -> complex:
     """Complex Kerr angle (rad, peak) under the calibration field of `current` (A peak) in the coil."""
     return _response(bench, field, calibration_field=current * bench.sample.coil.field_per_ampere.value)
+
+
+def reported(angle: complex, channel: Channel) -> float:
+    """What a set-up with its quarter-wave plate's fast axis along the polarisation reports: theta, or -epsilon."""
+    return angle.real if channel == "rotation" else -angle.imag
+
+
+def with_expected_misfit(quantities: Mapping[str, Estimate]) -> dict[str, Estimate]:
+    """Return `quantities` of a fit to the model itself, each chi2 as noise will make it: dof +- sqrt(2 dof)."""
+    return {
+        name: replace(found, value=found.dof, std=math.sqrt(2 * found.dof))
+        if name.startswith("chi2") and found.dof
+        else found
+        for name, found in quantities.items()
+    }
 
 
 def _response(bench: Bench, field: float, **push: float) -> complex:

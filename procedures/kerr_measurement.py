@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import ClassVar, TypedDict
 
 from pymeasure.experiment.parameters import FloatParameter, ListParameter
@@ -13,7 +14,7 @@ from analysis.loops import CHANNELS
 from analysis.run_file import Column
 from instruments import Bench
 from instruments.errors import DeviceError
-from instruments.roles import UNLOCKED, CurrentPath
+from instruments.roles import UNLOCKED, CurrentPath, LockInReading
 from procedures.measurement import Averaging, Measurement, Point, Reading
 from procedures.parameters import CurrentParameter
 
@@ -29,6 +30,7 @@ SET_POINTS: Mapping[str, Column] = {
     "x": Column("stage_x_set", "m", "stage position along the current asked for", "set_point"),
     "y": Column("stage_y_set", "m", "stage position across the current asked for", "set_point"),
     "analyser_offset": Column("analyser_offset", "rad", "analysing plate off its balance, asked for", "set_point"),
+    "harmonic": Column("harmonic", "", "harmonic of the current that is detected", "set_point"),
     "transmission": Column("transmission_set", "", "transmission of the attenuator asked for", "set_point"),
 }
 """Columns that hold what was asked for, by the attribute of `Point`."""
@@ -159,7 +161,7 @@ class KerrMeasurement(Measurement):
         self.release(bench)
         bench.relay.select(self.source)
         bench.lock_in.configure(**self._filter)
-        self.set(next(self.points()), bench)
+        self.set(replace(next(self.points()), current=None), bench)
         self._start_current(bench)
         self.set(self.strongest(), bench)
         bench.lock_in.set_sensitivity(1e-3)
@@ -210,6 +212,8 @@ class KerrMeasurement(Measurement):
             bench.magnet.set_field(point.field)
         if point.current is not None:
             bench.source(self.source).set_amplitude(point.current)
+        if point.harmonic is not None:
+            bench.lock_in.set_harmonic(point.harmonic)
 
     @property
     def _filter(self) -> _Filter:
@@ -237,8 +241,11 @@ class KerrMeasurement(Measurement):
         bench.clock.wait(half)
 
     def measure(self, point: Point, bench: Bench) -> Reading:
-        """Read lock-in, detector sum, field, and all that could explain them later."""
-        reading = bench.lock_in.read()
+        """Read the lock-in, and all of `row`."""
+        return self.row(point, bench.lock_in.read(), bench)
+
+    def row(self, point: Point, reading: LockInReading, bench: Bench) -> Reading:
+        """Put `reading` beside detector sum, field, and all that could explain it later."""
         total = bench.sum_detector.read()
         bench.power_on_sample(total)  # the laser may have changed since the run began
         x, y = bench.stage.position()

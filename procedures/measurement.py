@@ -21,7 +21,7 @@ from analysis.sample import Sample
 from analysis.stack import FloatArray
 from instruments import Bench
 from instruments.roles import CurrentPath
-from procedures.parameters import CurrentParameter, sample_current
+from procedures.parameters import CurrentListParameter, CurrentParameter, sample_current
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,8 @@ class Point:
         Position of the stage (m), both or none.
     analyser_offset
         Angle (rad) by which the analysing plate stands off its balance, beside a polarisation.
+    harmonic
+        Of the current, that the lock-in detects.
     transmission
         Of the attenuator, 0 to 1.
     sequence
@@ -61,6 +63,7 @@ class Point:
     x: float | None = None
     y: float | None = None
     analyser_offset: float | None = None
+    harmonic: int | None = None
     transmission: float | None = None
     sequence: int = 0
     repeat: int = 0
@@ -68,6 +71,10 @@ class Point:
 
 Reading = dict[str, float]
 """What one point gives: a number for each column of the procedure."""
+
+
+LEAST_READINGS = 8
+"""Readings of a point before its scatter is believed: on fewer, points that look quiet by chance would stop."""
 
 
 @dataclass(frozen=True)
@@ -318,7 +325,7 @@ def _in_unit(parameter: Parameter, value: object, path: object, sample: Sample |
     if unit:
         if not isinstance(value, str):
             raise ValueError(f'must have a unit; write it as text, e.g. "{value} {unit}".')
-        if isinstance(parameter, CurrentParameter):
+        if isinstance(parameter, CurrentParameter | CurrentListParameter):
             return sample_current(value, path, sample)
         return configuration.quantity(value, unit)
     if isinstance(parameter, IntegerParameter) and not isinstance(value, int):

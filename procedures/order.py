@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
+from typing import TypeVar
 
 import numpy as np
 
 from analysis.stack import FloatArray
+
+Value = TypeVar("Value")
 
 _LEAST_GAP = 0.2e-3  # T between two set-points, below which the magnet's tolerance blurs them
 
@@ -31,6 +34,11 @@ class Branches(StrEnum):
     LOOP = "loop"
     DOWN = "down"
     UP = "up"
+
+
+def there_and_back(values: Sequence[Value]) -> list[Value]:
+    """Every second of `values` in their order, then the others in the opposite one: a drift is then no slope."""
+    return [*values[::2], *values[1::2][::-1]]
 
 
 def branch_fields(branches: Branches, largest_field: float, steps: int, dense: int, within: float) -> FloatArray:

@@ -27,14 +27,18 @@ class FloatListParameter(Parameter):  # type: ignore[misc]
         try:
             numbers = [float(item) for item in items]  # type: ignore[attr-defined]
         except (TypeError, ValueError):
-            raise ValueError(f"must be a list of numbers in {self.units}") from None
+            raise ValueError(f"must be a list of numbers{f' in {self.units}' if self.units else ''}") from None
         if not numbers or not all(self.minimum <= number <= self.maximum for number in numbers):
-            raise ValueError(f"must hold numbers from {self.minimum:g} to {self.maximum:g} {self.units}")
+            raise ValueError(f"must hold numbers from {self.minimum:g} to {self.maximum:g} {self.units or ''}".rstrip())
         return numbers
 
 
 class CurrentParameter(FloatParameter):  # type: ignore[misc]
     """Amplitude in mA; a recipe may give the current density or the electric field in the sample instead."""
+
+
+class CurrentListParameter(FloatListParameter):
+    """Amplitudes in mA; a recipe may give current densities or electric fields in the sample instead."""
 
 
 def sample_current(text: str, path: object, sample: Sample | None) -> float:

@@ -102,7 +102,7 @@ class KerrSignals:
     def of_transverse_field(self, induction: float, at: Surroundings) -> complex:
         """Complex Kerr angle (rad, peak) of an AC field (T peak) along y: it swings the magnetisation in the plane."""
         stiffness = abs(at.field) + self._table.anisotropy_field
-        swing = induction / stiffness * math.copysign(1, math.cos(at.magnetization))
+        swing = induction / stiffness * math.cos(at.magnetization)
         return 2 * self._table.quadratic_kerr * math.cos(2 * (at.magnetization - at.polarization)) * swing
 
     def of_calibration_field(self, induction: float, at: Surroundings) -> complex:

@@ -255,6 +255,7 @@ class Twin:
         response = self._detection(time)[1]
         film = self._kerr.reflectance(at.x, at.y)[1]
         scale = self.table.gain * self.sum_voltage(time) * film / math.sqrt(2)
+        scale *= 1 + self.table.laser_heating * self._steady_power(time)
         found = []
         for path, current in self._currents().items():
             turn = cmath.exp(1j * current.phase)
@@ -314,9 +315,11 @@ class Twin:
         if self._lines["shutter_closed"]:
             return 0.0
         x, y = self._spot(time)
-        reflected = self._kerr.reflectance(x, y)[0]
-        passed = math.cos(2 * math.radians(self.axes["attenuator"].position(time))) ** 2
-        return self.table.laser_power * passed * reflected * self.table.responsivity
+        return self._steady_power(time) * self._kerr.reflectance(x, y)[0] * self.table.responsivity
+
+    def _steady_power(self, time: float) -> float:
+        """Power (W) on the sample without drift, shutter aside."""
+        return self.table.laser_power * math.cos(2 * math.radians(self.axes["attenuator"].position(time))) ** 2
 
     def _spot(self, time: float) -> tuple[float, float]:
         """Spot from the centre of the square (m)."""

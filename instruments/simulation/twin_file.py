@@ -36,6 +36,7 @@ class TwinTable(Table):
     resistance_heating: Annotated[float, Unit.number("1/A^2")] = 0.0  # relative rise at 1f per square of the current
     anomalous_hall_resistivity: Annotated[float, Unit.number("ohm m")] = 2e-9  # at m_z = 1
     ordinary_hall_coefficient: Annotated[float, Unit.number("ohm m/T")] = 1e-10
+    laser_heating: Annotated[float, Unit.number("1/W")] = 0.0  # relative change of every Kerr angle per laser power
     # --- substrate: Verdet constant (light from below passes twice), reflectance beside the film
     verdet_constant: Annotated[float, Unit.number("rad/(T m)")] = 0.0
     substrate_thickness: Annotated[float, Unit.number("m"), Field(ge=0)] = 0.5e-3
