@@ -193,5 +193,6 @@ def test_currents_and_fields_that_cannot_answer_are_refused_before_anything_is_s
 
 
 def test_recipe_measures_both_harmonics() -> None:
-    ((name, procedure),) = load_recipe("current-sweep").procedures
+    (planned,) = load_recipe("current-sweep").runs
+    name, procedure = planned.name, planned.procedure
     assert name == "current-sweep" and {point.harmonic for point in procedure.points()} == {1, 2}
