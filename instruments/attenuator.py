@@ -29,11 +29,15 @@ class PlateAttenuator:
             raise LimitError(
                 f"attenuator: transmission must lie in 0 to 1; setting it to {fraction:g} is refused. Check the recipe."
             )
-        self._plate.move_to(math.acos(math.sqrt(fraction)) / 2)
+        self._plate.move_to(_plate_angle(fraction))
 
     def transmission(self) -> float:
         """Transmission (0 to 1), from the angle of the plate as read back."""
         return math.cos(2 * self._plate.angle()) ** 2
+
+    def travel_time(self, start: float, stop: float) -> float:
+        """Time (s) that the plate takes from one transmission to another."""
+        return self._plate.travel_time(_plate_angle(start), _plate_angle(stop))
 
     def identity(self) -> str:
         """Return the identity of the rotator."""
@@ -50,3 +54,7 @@ class PlateAttenuator:
     def make_safe(self) -> SafeStateReport:
         """Stop the rotator; the light stays as it is."""
         return self._plate.make_safe()
+
+
+def _plate_angle(transmission: float) -> float:
+    return math.acos(math.sqrt(transmission)) / 2

@@ -39,8 +39,7 @@ class _RampedSource(ABC):
                 f"{amplitude:g} A is refused. Lower the current, or raise the limit in the bench file if the "
                 "instrument bears it."
             )
-        steps = max(1, math.ceil(abs(amplitude - self._asked) / (self._ramp_rate * _RAMP_STEP)))
-        for level in np.linspace(self._asked, amplitude, steps + 1)[1:]:
+        for level in np.linspace(self._asked, amplitude, self._steps(self._asked, amplitude) + 1)[1:]:
             self._put(float(level))
             self._asked = float(level)
             self._clock.wait(_RAMP_STEP)
@@ -50,6 +49,13 @@ class _RampedSource(ABC):
                 self.role, f"amplitude was set to {amplitude:g} A peak but reads back {received:g} A.",
                 "Check the range of the source.",
             )  # fmt: skip
+
+    def travel_time(self, start: float, stop: float) -> float:
+        """Time (s) of a ramp from `start` to `stop` (A peak)."""
+        return self._steps(start, stop) * _RAMP_STEP
+
+    def _steps(self, start: float, stop: float) -> int:
+        return max(1, math.ceil(abs(stop - start) / (self._ramp_rate * _RAMP_STEP)))
 
     @abstractmethod
     def amplitude(self) -> float:

@@ -37,6 +37,7 @@ BUSY = 9
 _ROTATION_MOUNT = "0E"
 _POLL = 0.05  # s between two looks for the end of a move
 _PATIENCE = 20.0  # s
+_VELOCITY = math.tau  # rad/s, about that of its data sheet
 
 
 ELLIPTEC_LINE = {"baud_rate": 9600, "timeout": 500, "write_termination": "", "read_termination": "\r\n"}
@@ -122,6 +123,11 @@ class ElliptecRotator:
         pulses = _signed(self._ask("gp", "PO"))
         read = math.tau * pulses / self.pulses_per_revolution - self._zero
         return self._asked + math.remainder(read - self._asked, math.tau)
+
+    def travel_time(self, start: float, stop: float) -> float:
+        """Time (s) of a turn from `start` to `stop` (rad), the way that stays within one revolution."""
+        way = abs((stop + self._zero) % math.tau - (start + self._zero) % math.tau)
+        return 0.0 if way <= self._resolution / 4 else way / _VELOCITY + _POLL
 
     def identity(self) -> str:
         """Return maker, model, serial number and firmware."""

@@ -12,6 +12,10 @@ Prompt = Callable[[str], None]
 """Shows a request and returns when the person has done it; raises where nobody will."""
 
 
+_BY_HAND = 60.0
+"""Time (s) that a person is expected to need for one request."""
+
+
 def nobody(request: str) -> None:
     """Refuse: no person was promised to `open_bench`."""
     raise DeviceError(
@@ -54,6 +58,10 @@ class ManualRotator:
         if self._angle is None:
             raise DeviceError(self.role, "was not set yet.", "Set it before it is read.")
         return self._angle
+
+    def travel_time(self, start: float, stop: float) -> float:
+        """Time (s) until a person has turned it, where that is needed."""
+        return 0.0 if start == stop else _BY_HAND
 
     def identity(self) -> str:
         """Return that a person turns it."""

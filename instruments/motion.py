@@ -48,6 +48,7 @@ class Esp300Axis:
         self.controller = controller
         self._axis = Axis(axis, controller)
         self._clock, self.name, self._travel, self._resolution = clock, name, travel, resolution
+        self._velocity = finite(name, "velocity", float(self._axis.ask("VA?")))
 
     def move_to(self, position: float) -> None:
         """Move and wait until the axis stands where it was sent."""
@@ -57,10 +58,12 @@ class Esp300Axis:
                 f"{self.name}: position must lie in {least:g} to {most:g}; setting it to {position:g} is refused. "
                 "Check the recipe and `travel` in the bench file."
             )
-        if abs(self.position() - position) <= self._resolution:
+        start = self.position()
+        if abs(start - position) <= self._resolution:
             return
         self._axis.enable()  # a safe state before this switched the motor off
         self._axis.position = position
+        self._clock.wait(abs(position - start) / self._velocity)  # before that there is nothing to ask for
         deadline = self._clock.now() + _PATIENCE
         while not int(float(self._axis.ask("MD?"))):
             if self._clock.now() > deadline:
@@ -79,6 +82,10 @@ class Esp300Axis:
     def position(self) -> float:
         """Position, read back."""
         return finite(self.name, "position", float(self._axis.position))
+
+    def travel_time(self, start: float, stop: float) -> float:
+        """Time (s) of a move, at the velocity that the controller had when it was opened."""
+        return 0.0 if abs(stop - start) <= self._resolution else abs(stop - start) / self._velocity + _POLL
 
     def identity(self) -> str:
         """Return the controller's answer to VE?."""
@@ -111,6 +118,13 @@ class Esp300Stage:
     def position(self) -> tuple[float, float]:
         """Position (m), read back."""
         return self._x.position() * 1e-3, self._y.position() * 1e-3
+
+    def travel_time(self, start: tuple[float, float], stop: tuple[float, float]) -> float:
+        """Time (s) of a move from `start` to `stop` (m), one axis after the other."""
+        return sum(
+            axis.travel_time(before * 1e3, after * 1e3)
+            for axis, before, after in zip((self._x, self._y), start, stop, strict=True)
+        )
 
     def identity(self) -> str:
         """Return the controller's identity."""
@@ -152,6 +166,10 @@ class Esp300Rotator:
         """Angle (rad), read back."""
         return math.radians(self._axis.position()) - self._zero
 
+    def travel_time(self, start: float, stop: float) -> float:
+        """Time (s) of a turn from `start` to `stop` (rad)."""
+        return self._axis.travel_time(math.degrees(start), math.degrees(stop))
+
     def identity(self) -> str:
         """Return the controller's identity."""
         return self._axis.identity()
@@ -182,6 +200,10 @@ class FlippedQuarterWave:
     def angle(self) -> float:
         """Angle (rad), read back."""
         return self._rotator.angle()
+
+    def travel_time(self, start: float, stop: float) -> float:
+        """Time (s) of a turn from `start` to `stop` (rad)."""
+        return self._rotator.travel_time(start, stop)
 
     def insert(self, inserted: bool) -> None:
         """Flip the plate into the beam, or out of it."""

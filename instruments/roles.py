@@ -130,6 +130,10 @@ class CurrentSource(Instrument, Protocol):
         """Amplitude (A peak), read back."""
         ...
 
+    def travel_time(self, start: float, stop: float) -> float:
+        """Time (s) that a ramp from `start` to `stop` (A peak) is expected to take; sends nothing."""
+        ...
+
 
 class Magnet(Instrument, Protocol):
     """In-plane magnet with a Hall probe."""
@@ -160,6 +164,10 @@ class Stage(Instrument, Protocol):
         """Position (m), read back."""
         ...
 
+    def travel_time(self, start: tuple[float, float], stop: tuple[float, float]) -> float:
+        """Time (s) that a move from `start` to `stop` (m) is expected to take; sends nothing."""
+        ...
+
 
 class Rotator(Instrument, Protocol):
     """Motorised rotation mount."""
@@ -170,6 +178,10 @@ class Rotator(Instrument, Protocol):
 
     def angle(self) -> float:
         """Angle (rad), read back."""
+        ...
+
+    def travel_time(self, start: float, stop: float) -> float:
+        """Time (s) that a turn from `start` to `stop` (rad) is expected to take; sends nothing."""
         ...
 
 
@@ -206,6 +218,10 @@ class Attenuator(Instrument, Protocol):
 
     def transmission(self) -> float:
         """Transmission (0 to 1), read back."""
+        ...
+
+    def travel_time(self, start: float, stop: float) -> float:
+        """Time (s) that a change of the transmission from `start` to `stop` is expected to take; sends nothing."""
         ...
 
 

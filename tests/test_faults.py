@@ -66,7 +66,7 @@ def test_stuck_reading_is_noticed_where_a_set_value_is_read_back(bench: Bench) -
     assert bench.wire is not None
     bench.wire.lines[PLATES].fault = "stuck"
     bench.polarization_plate.angle()
-    with pytest.raises(DeviceError, match="polarization_plate: axis still moves"):
+    with pytest.raises(DeviceError, match="polarization_plate: axis was sent to 20 but stands at 0"):
         bench.polarization_plate.move_to(math.radians(20))
     assert all(report.safe for report in bench.make_safe())
 
