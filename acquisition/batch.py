@@ -15,6 +15,7 @@ from acquisition.resume import EarlierRun, earlier_run, find_run
 from acquisition.run_queue import Queue
 from acquisition.runner import Run, RunResult
 from acquisition.states import State
+from acquisition.torque_planning import NO_QUESTIONS, Questions, tell_torque
 from analysis.errors import InputError
 from analysis.run_file import load_run
 from instruments import Bench, open_bench
@@ -39,6 +40,7 @@ def run_batch(
     retries: int = 1,
     confirm: Callable[[str], bool] = lambda doubt: False,
     events: EventListener | None = None,
+    questions: Questions = NO_QUESTIONS,
 ) -> list[RunResult]:
     """Open a bench and run a recipe on it.
 
@@ -67,6 +69,8 @@ def run_batch(
         Asked, with the reason, whether an unusually large measurement is meant; no answer is no.
     events
         Called with each event, after the commit of the point that it tells of.
+    questions
+        What a dry run is to answer beside what the recipe would do.
 
     Returns
     -------
@@ -93,6 +97,7 @@ def run_batch(
         report.bench(opened, loaded)
         if dry_run:
             _tell_plan(loaded, expected, out, report, events)
+            tell_torque([procedure for _, procedure in loaded.procedures], opened, report, events, questions)
             return []
         if not doubts(points, 0.0) and (doubt := doubts(points, sum(entry.duration for entry in expected))):
             _ask(doubt, confirm)

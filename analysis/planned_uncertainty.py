@@ -20,7 +20,7 @@ from analysis.optics import DEFAULT_WAVELENGTH
 from analysis.stack import ComplexArray, FloatArray, Side, Stack
 from analysis.torque_fit import product_matrices
 
-_SHARED = 1e-3  # relative excess of the variance at which shares are good enough
+_SHARED = 5e-3  # relative excess of a contribution at which shares are good enough
 _LARGEST_NUMBER_OF_STEPS = 2000
 
 
@@ -89,6 +89,23 @@ class PlannedTorque:
         return math.sqrt(self._propagated(np.ones(len(self.sweeps)))[0])
 
     @property
+    def response(self) -> complex:
+        """Kerr angle (rad) at zero field per torque (J/m^2), opposite at the faces."""
+        return self._at_zero["sample"]
+
+    @property
+    def relative_response(self) -> complex:
+        """The same over the Kerr angle under the calibration field."""
+        return self._at_zero["sample"] / self._at_zero["coil"]
+
+    @property
+    def angle_covariance(self) -> FloatArray:
+        """Covariance (2, 2) of the complex ASOT angle (rad), the noise of the calibration included."""
+        information = self._summed(self._carried(np.ones(len(self.sweeps))))
+        reference = self._ratio @ np.linalg.inv(information["coil"]) @ self._ratio.T
+        return np.asarray(np.linalg.inv(information["sample"]) + reference)
+
+    @property
     def calibration_std(self) -> float:
         """Relative standard uncertainty of the calibration signal's size, with the gain known but for that size."""
         angle = _parts(self._at_zero["coil"])
@@ -102,7 +119,7 @@ class PlannedTorque:
         -----
         The variance is convex in the times; each share is multiplied again and again by the square root of what
         it contributes to the variance over its size (Silvey, Titterington and Torsney, Communications in Statistics A
-        7, 1379 (1978)), until no contribution exceeds its share by a thousandth.
+        7, 1379 (1978)), until no contribution exceeds its share by more than one per cent.
         """
         times = np.array([sweep.time for sweep in self.sweeps])
         shares = times / np.sum(times)
@@ -128,6 +145,11 @@ class PlannedTorque:
         """Kerr angle (rad) at zero field of what each path causes: per torque (J/m^2), and under the calibration."""
         zero = np.zeros(1)
         return {path: complex(self._response(path, zero)[0]) for path in ("sample", "coil")}
+
+    @cached_property
+    def _ratio(self) -> FloatArray:
+        """Matrix (2, 2) of the multiplication by the ratio of ASOT to calibration."""
+        return product_matrices(np.array(self.torque * self.relative_response))
 
     @cached_property
     def _designs(self) -> list[FloatArray]:
@@ -163,13 +185,12 @@ class PlannedTorque:
         column = _parts(self._at_zero["sample"])
         try:
             if "coil" in information:
-                ratio = product_matrices(np.array(self.torque * self._at_zero["sample"] / self._at_zero["coil"]))
-                reference = ratio @ np.linalg.inv(information["coil"]) @ ratio.T
+                reference = self._ratio @ np.linalg.inv(information["coil"]) @ self._ratio.T
                 direction = np.linalg.solve(np.linalg.inv(information["sample"]) + reference, column)
                 variance = float(1 / (column @ direction))
                 through = {
                     "sample": np.linalg.solve(information["sample"], direction),
-                    "coil": np.linalg.solve(information["coil"], ratio.T @ direction),
+                    "coil": np.linalg.solve(information["coil"], self._ratio.T @ direction),
                 }
             else:
                 variance, through = float(1 / (column @ information["sample"] @ column)), {"sample": column}

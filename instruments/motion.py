@@ -85,7 +85,7 @@ class Esp300Axis:
 
     def travel_time(self, start: float, stop: float) -> float:
         """Time (s) of a move, at the velocity that the controller had when it was opened."""
-        return 0.0 if abs(stop - start) <= self._resolution else abs(stop - start) / self._velocity + _POLL
+        return 0.0 if abs(stop - start) <= self._resolution else abs(stop - start) / self._velocity
 
     def identity(self) -> str:
         """Return the controller's answer to VE?."""
