@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from analysis.detection import mean_inflation
 from analysis.run_file import Column
 from analysis.stack import FloatArray
 from instruments import Bench
 from procedures import Averaging, Measurement, Point, Reading
-from procedures.measurement import LEAST_READINGS
 
 
 def standard_error(values: npt.ArrayLike, correlation: FloatArray) -> float:
@@ -32,7 +32,7 @@ def standard_error(values: npt.ArrayLike, correlation: FloatArray) -> float:
     """
     data = np.asarray(values, dtype=float)
     count = len(data)
-    inflation = 1 + 2 * float(np.sum((1 - np.arange(1, count) / count) * correlation[1:count]))
+    inflation = mean_inflation(correlation[:count])
     variance = float(np.var(data, ddof=1)) * (count - 1) / (count - inflation)
     return math.sqrt(variance * inflation / count)
 
@@ -48,14 +48,14 @@ def average(procedure: Measurement, point: Point, bench: Bench, averaging: Avera
     start = bench.clock.now()
     readings = [procedure.measure(point, bench)]
     spacing = averaging.spacing
-    most = max(1, int(averaging.time_limit / spacing) + 1)
+    most = averaging.most
     correlation = averaging.correlation(spacing * np.arange(min(most, 100)))
     correlation = np.pad(correlation, (0, most - len(correlation)))  # nothing is left after a hundred spacings
     error = math.nan
     while len(readings) < most:
         bench.clock.wait(start + len(readings) * spacing - bench.clock.now())
         readings.append(procedure.measure(point, bench))
-        if len(readings) >= LEAST_READINGS or len(readings) == most:
+        if len(readings) >= averaging.least or len(readings) == most:
             error = standard_error([reading[averaging.signal] for reading in readings], correlation)
             if error <= averaging.target:
                 break

@@ -16,6 +16,7 @@ from acquisition.resume import EarlierRun, find_run, read_earlier_run
 from acquisition.run_queue import Queue
 from acquisition.runner import Run, RunResult
 from acquisition.states import State
+from acquisition.torque_planning import NO_QUESTIONS, Questions, tell_torque
 from analysis.errors import InputError
 from analysis.run_file import load_run
 from instruments import Bench, open_bench
@@ -43,6 +44,7 @@ def run_batch(
     confirm: Callable[[str], bool] = lambda doubt: False,
     prompt: Prompt = nobody,
     events: EventListener | None = None,
+    questions: Questions = NO_QUESTIONS,
 ) -> list[RunResult]:
     """Open a bench and run a recipe on it.
 
@@ -76,6 +78,8 @@ def run_batch(
         Asks a person to do what hands have to do, on a bench that is not simulated.
     events
         Called with each event, after the commit of the point that it tells of.
+    questions
+        What a dry run is to answer beside what the recipe would do.
 
     Returns
     -------
@@ -111,6 +115,9 @@ def run_batch(
         report.bench(benches.holding(left[0].sample), loaded, left, expected)
         if dry_run:
             _tell_plan(left, expected, out, report, events)
+            first = loaded.samples[0]
+            sweeps = [run.procedure for run in left if run.sample == first]
+            tell_torque(sweeps, benches.holding(first), report, events, questions)
             return []
         if not doubts(points, 0.0) and (doubt := doubts(points, sum(entry.duration for entry in expected.values()))):
             _ask(doubt, confirm)

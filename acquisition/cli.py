@@ -176,18 +176,30 @@ def run(
 @click.argument("recipe")
 @out_option("runs")
 @recipe_bench
+@click.option("--target", default="", help="Uncertainty of the torque to be reached, e.g. '1e-9 J/m^2' or '0.5 %'.")
+@click.option("--thicknesses", default="", help="Range in which the best films are sought, e.g. '4 nm to 48 nm'.")
 @json_option
-def plan(recipe: str, out: Path, bench: str, sample: str, settings: tuple[str, ...], as_json: bool) -> None:
-    """Say what RECIPE would do: points, duration, largest field and current, file size; measure nothing.
+def plan(
+    recipe: str,
+    out: Path,
+    bench: str,
+    sample: str,
+    settings: tuple[str, ...],
+    target: str,
+    thicknesses: str,
+    as_json: bool,
+) -> None:
+    """Say what RECIPE would do and find: points, duration, limits, size, signals and uncertainties; measure nothing.
 
-    Example: asot plan asot-demo --bench simulated
+    Example: asot plan asot-demo --target '0.5 %'
     """
     from acquisition.batch import run_batch
     from acquisition.progress import Report
+    from acquisition.torque_planning import Questions
 
     run_batch(
         recipe, out, Report(as_json), bench=bench, sample=sample, settings=_settings(settings), dry_run=True,
-        events=_print_event if as_json else None,
+        events=_print_event if as_json else None, questions=Questions(target, thicknesses),
     )  # fmt: skip
 
 

@@ -70,6 +70,22 @@ def noise_bandwidth(time_constant: float, slope: int) -> float:
     return float(math.comb(2 * stages - 2, stages - 1)) / (4.0**stages * time_constant)
 
 
+def mean_inflation(correlation: FloatArray) -> float:
+    """Variance of the mean of equally spaced readings over that of independent ones.
+
+    Parameters
+    ----------
+    correlation : (n,)
+        Of the readings' noise at lags of 0, 1, ... n - 1.
+
+    Notes
+    -----
+    1 + 2 sum_k (1 - k/n) rho_k.
+    """
+    count = len(correlation)
+    return 1 + 2 * float(np.sum((1 - np.arange(1, count) / count) * correlation[1:]))
+
+
 def noise_correlation(lag: npt.ArrayLike, time_constant: float, slope: int) -> FloatArray:
     """Correlation of white noise behind the filter between two readings.
 

@@ -144,7 +144,8 @@ def recipe_of(name: str) -> str:
 def outcome(name: str, seed: int) -> Outcome:
     """Run, store and analyse once."""
     case = CASES[name]
-    ((kind, procedure),) = load_recipe(recipe_of(name), case.recipe).procedures
+    (planned,) = load_recipe(recipe_of(name), case.recipe).runs
+    kind, procedure = planned.name, planned.procedure
     with (
         open_bench(settings={**case.settings, "twin.seed": seed}) as bench,
         tempfile.TemporaryDirectory() as folder,

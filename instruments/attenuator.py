@@ -39,7 +39,7 @@ class PlateAttenuator(Observed):
         return transmission
 
     def travel_time(self, start: float, stop: float) -> float:
-        """Time (s) for a change of transmission from `start` to `stop`."""
+        """Time (s) that the plate takes from one transmission to another."""
         return self._plate.travel_time(_plate_angle(start), _plate_angle(stop))
 
     def identity(self) -> str:

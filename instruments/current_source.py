@@ -62,8 +62,7 @@ class _RampedSource(Observed, ABC):
                 f"{self.role}: amplitude must be 0 or at least {self.least_current:.3g} A peak, its least; "
                 f"setting it to {amplitude:g} A is refused. Use a larger current."
             )
-        steps = max(1, math.ceil(abs(amplitude - self._asked) / (self._ramp_rate * _RAMP_STEP)))
-        for level in np.linspace(self._asked, amplitude, steps + 1)[1:]:
+        for level in np.linspace(self._asked, amplitude, self._ramp_steps(self._asked, amplitude) + 1)[1:]:
             if level > self._asked:  # the limit may be lowered meanwhile, and the way down stays open
                 self._check_limit(float(level))
             self._put(float(level))
@@ -83,6 +82,13 @@ class _RampedSource(Observed, ABC):
                 f"{amplitude:g} A is refused. Lower the current, or raise the limit in bench or sample file if "
                 "instrument and sample bear it."
             )
+
+    def travel_time(self, start: float, stop: float) -> float:
+        """Time (s) of a ramp from `start` to `stop` (A peak)."""
+        return self._ramp_steps(start, stop) * _RAMP_STEP
+
+    def _ramp_steps(self, start: float, stop: float) -> int:
+        return max(1, math.ceil(abs(stop - start) / (self._ramp_rate * _RAMP_STEP)))
 
     def amplitude(self) -> float:
         """Amplitude (A peak), read back."""

@@ -37,7 +37,7 @@ BUSY = 9
 _ROTATION_MOUNT = "0E"
 _POLL = 0.05  # s between two looks for the end of a move
 _PATIENCE = 20.0  # s
-_SPEED = math.radians(430)  # rad/s, of its data sheet
+_VELOCITY = math.radians(430)  # rad/s, of its data sheet
 
 
 ELLIPTEC_LINE = {"baud_rate": 9600, "timeout": 500, "write_termination": "", "read_termination": "\r\n"}
@@ -127,9 +127,9 @@ class ElliptecRotator(Observed):
         return angle
 
     def travel_time(self, start: float, stop: float) -> float:
-        """Time (s) for a turn from `start` to `stop` (rad)."""
-        turn = abs(stop - start)
-        return 0.0 if turn <= self._resolution / 4 else turn / _SPEED + 2 * _POLL
+        """Time (s) of a turn from `start` to `stop` (rad), the way that stays within one revolution."""
+        way = abs((stop + self._zero) % math.tau - (start + self._zero) % math.tau)
+        return 0.0 if way <= self._resolution / 4 else way / _VELOCITY + _POLL
 
     def identity(self) -> str:
         """Return maker, model, serial number and firmware."""

@@ -15,6 +15,10 @@ Prompt = Callable[[str], None]
 """Shows a request and returns when the person has done it; raises where nobody will."""
 
 
+_BY_HAND = 60.0
+"""Time (s) that a person is expected to need for one request."""
+
+
 def nobody(request: str) -> None:
     """Refuse: no person was promised to `open_bench`."""
     raise DeviceError(
@@ -60,7 +64,7 @@ class ManualRotator(Observed):
         return self._angle
 
     def travel_time(self, start: float, stop: float) -> float:
-        """Time (s) that a person is expected to take."""
+        """Time (s) until a person has turned it, where that is needed."""
         return 0.0 if start == stop else _BY_HAND
 
     def identity(self) -> str:

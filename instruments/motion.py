@@ -90,7 +90,7 @@ class Esp300Axis:
         return finite(self.name, "position", float(self._axis.position))
 
     def travel_time(self, start: float, stop: float) -> float:
-        """Time (s) for a move at the velocity that the controller had at the start, and its messages."""
+        """Time (s) of a move at the velocity that the controller had when it was opened, and its messages."""
         distance = abs(stop - start)
         return 0.0 if distance <= self._resolution else distance / self._velocity + _POLL
 
@@ -129,6 +129,13 @@ class Esp300Stage(Observed):
         x, y = self._x.position() * 1e-3, self._y.position() * 1e-3
         self._keep(x=(x, "m"), y=(y, "m"))
         return x, y
+
+    def travel_time(self, start: tuple[float, float], stop: tuple[float, float]) -> float:
+        """Time (s) of a move from `start` to `stop` (m), one axis after the other."""
+        return sum(
+            axis.travel_time(before * 1e3, after * 1e3)
+            for axis, before, after in zip((self._x, self._y), start, stop, strict=True)
+        )
 
     def identity(self) -> str:
         """Return the controller's identity."""

@@ -168,6 +168,10 @@ class CurrentSource(Instrument, Protocol):
         """Amplitude (A peak), read back."""
         ...
 
+    def travel_time(self, start: float, stop: float) -> float:
+        """Time (s) that a ramp from `start` to `stop` (A peak) is expected to take; sends nothing."""
+        ...
+
 
 class Magnet(Instrument, Protocol):
     """Magnet with a field probe, in the plane of the sample or perpendicular to it."""
@@ -200,6 +204,10 @@ class Stage(Instrument, Protocol):
 
     def position(self) -> tuple[float, float]:
         """Position (m), read back."""
+        ...
+
+    def travel_time(self, start: tuple[float, float], stop: tuple[float, float]) -> float:
+        """Time (s) that a move from `start` to `stop` (m) is expected to take; sends nothing."""
         ...
 
 

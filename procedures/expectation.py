@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +13,7 @@ from scipy.constants import hbar
 from analysis.averaged_loops import field_response
 from analysis.loops import Channel
 from analysis.optics import reflectance
+from analysis.planned_uncertainty import PlannedSweep, PlannedTorque
 from analysis.result import Estimate
 from instruments import Bench
 
@@ -57,10 +58,29 @@ def reading_noise(
     return math.sqrt(2) * density * math.sqrt(bandwidth)
 
 
+def assumed_torque(bench: Bench, current: float) -> float:
+    """Torque (J/m^2) at the bottom of the film that is assumed under `current` (A peak)."""
+    return ASSUMED_EFFICIENCY * hbar * bench.sample.current_density(current) / (2 * elementary_charge)
+
+
+def torque_of_sweeps(
+    sweeps: Sequence[PlannedSweep], bench: Bench, current: float, coil_current: float
+) -> PlannedTorque:
+    """What `sweeps` will leave of the assumed torque under `current`, with `coil_current` in the coil (A peak)."""
+    return PlannedTorque(
+        tuple(sweeps),
+        bench.sample.stack(),
+        assumed_torque(bench, current),
+        coil_current * bench.sample.coil.field_per_ampere.value,
+        bench.sample.film.coercive_field,
+        bench.light_side,
+        bench.file.laser.wavelength,
+    )
+
+
 def asot_angle(bench: Bench, current: float, field: float) -> complex:
     """Complex Kerr angle (rad, peak) of the assumed antisymmetric torque under `current` (A peak), m_x = +1."""
-    density = bench.sample.current_density(current)
-    torque = ASSUMED_EFFICIENCY * hbar * density / (2 * elementary_charge)
+    torque = assumed_torque(bench, current)
     return _response(bench, field, torque_top=-torque, torque_bottom=torque)
 
 

@@ -11,8 +11,11 @@ from pymeasure.experiment.parameters import FloatParameter, IntegerParameter, Li
 
 from analysis.errors import InputError
 from analysis.loops import CHANNELS, Channel
+from analysis.planned_uncertainty import PlannedSweep
+from analysis.result import Estimate
 from analysis.stack import FloatArray
 from instruments import Bench
+from procedures.expectation import asot_angle, calibration_angle, torque_of_sweeps
 from procedures.kerr_measurement import KerrMeasurement
 from procedures.measurement import Point
 from procedures.order import Branches, Order, branch_fields, ordered, refined_fields
@@ -87,6 +90,30 @@ class FieldSweep(KerrMeasurement):
     def points(self) -> Iterator[Point]:
         """One loop for each channel and polarisation, in the chosen order."""
         return self._loops(self._fields(), repeat=0)
+
+    def planned(self, bench: Bench) -> tuple[PlannedSweep, ...]:
+        """Say what each channel will give to the fit of the torque; sends nothing."""
+        fields = self._fields()
+        folded = fields[: len(fields) // 2] if self.branches == "loop" else fields[fields > 0]
+        channels = tuple(dict.fromkeys(channel for channel, _ in self._settings()))
+        std = self.point_noise(bench) / math.sqrt(2 * len(self.polarizations) * self.repeats)
+        time = self.measuring_time(bench) / len(channels)
+        return tuple(PlannedSweep(self.path, channel, folded, std, time) for channel in channels)
+
+    def expected(self, bench: Bench) -> Mapping[str, Estimate]:
+        """Largest Kerr signal, and the torque or calibration field that this sweep gives with a known gain.
+
+        `procedures.planning.planned_torque` joins the sweeps of a measurement.
+        """
+        sweeps, current = self.planned(bench), self.current * 1e-3
+        angle = (asot_angle if self.path == "sample" else calibration_angle)(bench, current, 0.0)
+        parts = {"rotation": abs(angle.real), "ellipticity": abs(angle.imag)}
+        signal = Estimate(max(parts[sweep.channel] for sweep in sweeps), self.point_noise(bench), "rad")
+        plan = torque_of_sweeps(sweeps, bench, current, current)
+        if self.path == "sample":
+            return {"signal": signal, "torque_bottom": Estimate(plan.torque, plan.std, "J/m^2")}
+        field = plan.calibration_field
+        return {"signal": signal, "calibration_field": Estimate(field, plan.calibration_std * field, "T")}
 
     def _fields(self) -> FloatArray:
         dense = self.dense_within * 1e-3 if self.dense_steps else 0.0

@@ -15,11 +15,15 @@ from analysis.run_file import Column
 from instruments import Bench
 from instruments.errors import DeviceError
 from instruments.roles import UNLOCKED, CurrentPath, LockInReading
+from procedures.expectation import reading_noise
 from procedures.measurement import Averaging, Measurement, Point, Reading
 from procedures.parameters import CurrentParameter
 
 _HEADROOM = 5.0  # lock-in range over the signal at the first point
 _LEAST_RANGE = 200e-9  # V
+_REFERENCE_WAIT = 1.0  # s until the lock-in has found its reference
+_PREPARATION = _REFERENCE_WAIT + 0.4  # s; both currents to zero and the relay beside it
+_EXCHANGES = 0.025  # s that the exchanges with all instruments take at a point, about a millisecond each
 
 SET_POINTS: Mapping[str, Column] = {
     "field": Column("field_set", "T", "external field asked for", "set_point"),
@@ -184,7 +188,7 @@ class KerrMeasurement(Measurement):
         bench.lock_in.set_reference(source.reference, self.frequency, source.phase)
         source.set_frequency(self.frequency)
         source.set_amplitude(self.largest_currents()[self.source])
-        bench.clock.wait(1.0)
+        bench.clock.wait(_REFERENCE_WAIT)
         bench.lock_in.clear_status()  # of the unlock until the reference came
         if bench.lock_in.look().status & UNLOCKED:
             raise DeviceError(
@@ -215,6 +219,41 @@ class KerrMeasurement(Measurement):
         if point.harmonic is not None:
             bench.lock_in.set_harmonic(point.harmonic)
 
+    def travel_time(self, start: Point, stop: Point, bench: Bench) -> float:
+        """Time (s) of `set`: light, place, plates, field and current, one after the other."""
+        total = super().travel_time(start, stop, bench)
+        if None not in (start.x, start.y, stop.x, stop.y):
+            total += bench.stage.travel_time((start.x, start.y), (stop.x, stop.y))  # type: ignore[arg-type]
+        if start.field_angle is not None and stop.field_angle is not None:
+            total += bench.need("field_angle").travel_time(start.field_angle, stop.field_angle)
+        if start.transmission is not None and stop.transmission is not None:
+            total += bench.need("attenuator").travel_time(start.transmission, stop.transmission)
+        if start.polarization is not None and stop.polarization is not None:
+            before, after = start.polarization / 2, stop.polarization / 2
+            total += bench.polarization_plate.travel_time(before, after)
+            offsets = start.analyser_offset or 0.0, stop.analyser_offset or 0.0
+            total += bench.analyser_plate.travel_time(before + offsets[0], after + offsets[1])
+            if stop.channel == "ellipticity":
+                total += bench.quarter_wave.travel_time(start.polarization, stop.polarization)
+        if start.current is not None and stop.current is not None:
+            total += bench.source(self.source).travel_time(start.current, stop.current)
+        return total
+
+    def preparation_time(self, bench: Bench) -> float:
+        """Time (s) of `prepare`, from zero field and plates at zero, and of the end that makes the bench safe."""
+        first, strongest = next(self.points()), self.strongest()
+        source = bench.source(self.source)
+        rest = replace(first, field=0.0, polarization=0.0, analyser_offset=None, current=0.0)
+        return (
+            self.travel_time(rest, first, bench)
+            + self.travel_time(first, strongest, bench)
+            + self.travel_time(strongest, first, bench)
+            + source.travel_time(0.0, self.largest_currents()[self.source])
+            + self.settling_time(bench)
+            + bench.magnet.travel_time(first.field or 0.0, 0.0)
+            + _PREPARATION
+        )
+
     @property
     def _filter(self) -> _Filter:
         return {"time_constant": self.time_constant, "slope": self.filter_slope}
@@ -224,8 +263,24 @@ class KerrMeasurement(Measurement):
         return bench.lock_in.settling_time(self.remainder, **self._filter)
 
     def reading_time(self, bench: Bench) -> float:
-        """Return the time (s) that a reading of the lock-in takes."""
-        return bench.lock_in.reading_time(**self._filter)
+        """Return the time (s) that a reading of the lock-in takes, and the exchanges with all instruments."""
+        return bench.lock_in.reading_time(**self._filter) + _EXCHANGES
+
+    def averaging_time(self, bench: Bench) -> float:
+        """Return the time (s) of the readings after the first one that the noise of the bench asks for."""
+        averaging = self.averaging()
+        if averaging is None:
+            return 0.0
+        spacing = max(averaging.spacing, self.reading_time(bench))
+        return spacing * (averaging.expected_readings(self._reading_noise(bench)) - 1)
+
+    def point_noise(self, bench: Bench, transmission: float = 1.0) -> float:
+        """Standard deviation (rad, peak) of the Kerr signal of one point, averaging included; sends nothing."""
+        noise, averaging = self._reading_noise(bench, transmission), self.averaging()
+        return noise if averaging is None else averaging.error(noise, averaging.expected_readings(noise))
+
+    def _reading_noise(self, bench: Bench, transmission: float = 1.0) -> float:
+        return reading_noise(bench, frequency=self.frequency, transmission=transmission, **self._filter)
 
     def waveform_bytes(self, bench: Bench) -> int:
         """Size of the waveform that is kept with each point."""

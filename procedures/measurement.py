@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Any, ClassVar
 
+import numpy as np
 import numpy.typing as npt
 from pymeasure.experiment import Procedure
 from pymeasure.experiment.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
@@ -73,10 +75,6 @@ Reading = dict[str, float]
 """What one point gives: a number for each column of the procedure."""
 
 
-LEAST_READINGS = 8
-"""Readings of a point before its scatter is believed: on fewer, points that look quiet by chance would stop."""
-
-
 @dataclass(frozen=True)
 class Averaging:
     """How long a point is averaged.
@@ -99,6 +97,14 @@ class Averaging:
     time_constant: float
     slope: int
 
+    least: ClassVar[int] = 8
+    """Readings of a point before its scatter is believed: on fewer, points that look quiet by chance would stop."""
+
+    @property
+    def most(self) -> int:
+        """Largest number of readings."""
+        return max(1, int(self.time_limit / self.spacing) + 1)
+
     @property
     def spacing(self) -> float:
         """Time (s) between readings: half the inverse noise bandwidth, beyond which little is new in between."""
@@ -107,6 +113,16 @@ class Averaging:
     def correlation(self, lag: npt.ArrayLike) -> FloatArray:
         """Correlation (n,) of the noise of two readings `lag` (n,) (s) apart."""
         return detection.noise_correlation(lag, self.time_constant, self.slope)
+
+    def error(self, noise: float, count: int) -> float:
+        """Standard error of the mean of `count` readings, each of standard deviation `noise`."""
+        correlation = self.correlation(self.spacing * np.arange(min(count, 100)))
+        return noise * math.sqrt(detection.mean_inflation(np.pad(correlation, (0, count - len(correlation)))) / count)
+
+    def expected_readings(self, noise: float) -> int:
+        """Readings that reach the target where each has the standard deviation `noise`, as far as time allows."""
+        counts = range(min(self.least, self.most), self.most)
+        return counts.start + bisect_left(counts, -self.target, key=lambda count: -self.error(noise, count))
 
 
 class Measurement(Procedure):  # type: ignore[misc]
@@ -260,12 +276,35 @@ class Measurement(Procedure):  # type: ignore[misc]
         return int(self.repeats) * self.pass_count() + self.refinement_count()
 
     def duration(self, bench: Bench) -> float:
-        """Return the expected duration (s) of all points: settling, averaging at most, and travel of the field."""
-        fields = (point.field for point in self.points() if point.field is not None)
-        travel = sum(bench.magnet.travel_time(start, stop) for start, stop in pairwise(fields))
+        """Return the expected duration (s): preparation, then travel, settling and averaging of all points."""
+        return self.preparation_time(bench) + self.measuring_time(bench)
+
+    def preparation_time(self, bench: Bench) -> float:
+        """Time (s) that `prepare` is expected to take; sends nothing."""
+        return 0.0
+
+    def travel_time(self, start: Point, stop: Point, bench: Bench) -> float:
+        """Time (s) that `set` is expected to take from `start` to `stop`: that of the field; sends nothing."""
+        if start.field is None or stop.field is None:
+            return 0.0
+        return bench.magnet.travel_time(start.field, stop.field)
+
+    def averaging_time(self, bench: Bench) -> float:
+        """Time (s) that the readings after the first one are expected to take; at most, where noise is not known."""
         averaging = self.averaging()
-        point = self.settling_time(bench) + self.reading_time(bench) + (averaging.time_limit if averaging else 0.0)
-        return self.point_count() * point + travel * self.point_count() / self.pass_count()
+        return averaging.time_limit if averaging else 0.0
+
+    def measuring_time(self, bench: Bench) -> float:
+        """Time (s) of all points: travel, settling, reading and averaging."""
+        first = last = next(self.points())
+        travel = 0.0
+        for point in self.points():
+            travel += self.travel_time(last, point, bench)
+            last = point
+        back = self.travel_time(last, first, bench)
+        each = self.settling_time(bench) + self.reading_time(bench) + self.averaging_time(bench)
+        passes = self.point_count() / self.pass_count()
+        return self.point_count() * each + travel * passes + back * (int(self.repeats) - 1)
 
     @classmethod
     def from_table(cls, table: Mapping[str, object], source: str, sample: Sample | None = None) -> Measurement:

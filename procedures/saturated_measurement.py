@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import ClassVar
 
 from pymeasure.experiment.parameters import FloatParameter, ListParameter
@@ -12,9 +11,8 @@ from pymeasure.experiment.parameters import FloatParameter, ListParameter
 from analysis.errors import InputError
 from analysis.loops import CHANNELS, Channel
 from instruments import Bench
-from procedures.expectation import reading_noise
 from procedures.kerr_measurement import KerrMeasurement
-from procedures.measurement import LEAST_READINGS, Point
+from procedures.measurement import Point
 from procedures.parameters import FloatListParameter
 
 SATURATED = 3.0
@@ -62,40 +60,6 @@ class SaturatedMeasurement(KerrMeasurement):
     def forgets(self, point: Point) -> bool:
         """Every point is saturated."""
         return True
-
-    def travel_time(self, start: Point, stop: Point, bench: Bench) -> float:
-        """Time (s) that `set` is expected to take from `start` to `stop`, one move after the other; sends nothing."""
-        total = 0.0
-        if start.transmission is not None and stop.transmission is not None:
-            total += bench.need("attenuator").travel_time(start.transmission, stop.transmission)
-        if start.field_angle is not None and stop.field_angle is not None:
-            total += bench.need("field_angle").travel_time(start.field_angle, stop.field_angle)
-        if start.polarization is not None and stop.polarization is not None:
-            for plate in (bench.polarization_plate, bench.analyser_plate):
-                total += plate.travel_time(start.polarization / 2, stop.polarization / 2)
-            if stop.channel == "ellipticity":
-                total += bench.quarter_wave.travel_time(start.polarization, stop.polarization)
-        if start.field is not None and stop.field is not None:
-            total += bench.magnet.travel_time(start.field, stop.field)
-        return total
-
-    def duration(self, bench: Bench) -> float:
-        """Return the expected duration (s) of all points: settling, averaging at most, and travel of all motors."""
-        points = list(self.points())
-        travel = sum(self.travel_time(start, stop, bench) for start, stop in pairwise([*points, points[0]]))
-        averaging = self.averaging()
-        each = self.settling_time(bench) + self.reading_time(bench) + (averaging.time_limit if averaging else 0.0)
-        return float(self.repeats * (len(points) * each + travel))
-
-    def point_noise(self, bench: Bench, transmission: float = 1.0) -> float:
-        """Standard deviation (rad, peak) of the Kerr signal of one point, averaging included; sends nothing."""
-        noise = reading_noise(bench, frequency=self.frequency, transmission=transmission, **self._filter)
-        averaging = self.averaging()
-        if averaging is None:
-            return noise
-        most = max(1, int(averaging.time_limit / averaging.spacing) + 1)
-        best, worst = noise / math.sqrt(most), noise / math.sqrt(min(most, LEAST_READINGS))
-        return min(worst, max(best, averaging.target))
 
 
 def require_spread(name: str, values: list[float], unit: str) -> None:

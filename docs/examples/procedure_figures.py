@@ -25,7 +25,8 @@ parser.add_argument("--folder", type=Path, default=Path(__file__).resolve().pare
 arguments = parser.parse_args()
 arguments.folder.mkdir(parents=True, exist_ok=True)
 for name in arguments.names:
-    ((kind, procedure),) = load_recipe(name).procedures
+    (planned,) = load_recipe(name).runs
+    kind, procedure = planned.name, planned.procedure
     with tempfile.TemporaryDirectory() as folder, open_bench(settings=SETTINGS.get(name, {})) as bench:
         result = Run(procedure, Path(folder), name=kind).execute(bench)
         assert result.path is not None, result.reason
