@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from analysis.finding import Finding
+from analysis.position_scan import analyze_position_scan, self_calibration
 from analysis.sample import Sample
 
 if TYPE_CHECKING:
@@ -14,5 +15,11 @@ if TYPE_CHECKING:
 RunAnalysis = Callable[["xarray.Dataset", Sample], Finding]
 """Takes a run from `load_run` and the sample in it; raises AnalysisError where the run does not carry the answer."""
 
-ANALYSES: Mapping[str, RunAnalysis] = {}
+ANALYSES: Mapping[str, RunAnalysis] = {"position-scan": analyze_position_scan}
 """Analysis of one run by the name of its procedure."""
+
+BatchAnalysis = Callable[[Sequence["xarray.Dataset"], Sample], Finding | None]
+"""Takes all runs of one procedure on one sample in one recipe; None where together they tell no more than alone."""
+
+BATCH_ANALYSES: Mapping[str, BatchAnalysis] = {"position-scan": self_calibration}
+"""Analysis of several runs by the name of their procedure."""

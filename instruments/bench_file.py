@@ -31,6 +31,7 @@ class LaserTable(Table):
     """The light."""
 
     wavelength: Annotated[Metre, Field(gt=0)] = 780e-9
+    spot_diameter: Annotated[Metre, Field(gt=0)] = 4e-6  # at 1/e^2 of the intensity; for estimates
 
 
 class NoiseTable(Table):
@@ -40,6 +41,7 @@ class NoiseTable(Table):
     input_noise: Annotated[float, Unit.number("V/Hz^0.5"), Field(ge=0)] = 6e-9  # rms, at the lock-in's input
     flicker_corner: Annotated[float, Unit.number("Hz"), Field(ge=0)] = 0.0  # where 1/f noise equals the white one
     laser_power: Annotated[float, Unit.number("W"), Field(gt=0)] = 2e-3  # on the sample
+    sum_noise: Annotated[float, Unit.number("V"), Field(gt=0)] = 7.5e-5  # rms, of one reading of the detector sum
 
 
 class InterlockTable(Table):

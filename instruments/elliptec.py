@@ -37,6 +37,7 @@ BUSY = 9
 _ROTATION_MOUNT = "0E"
 _POLL = 0.05  # s between two looks for the end of a move
 _PATIENCE = 20.0  # s
+_VELOCITY = math.tau  # rad/s, about
 
 
 ELLIPTEC_LINE = {"baud_rate": 9600, "timeout": 500, "write_termination": "", "read_termination": "\r\n"}
@@ -103,6 +104,10 @@ class ElliptecRotator:
         pulses = round((angle + self._zero) / math.tau * self.pulses_per_revolution) % self.pulses_per_revolution
         self._move(f"ma{pulses:08X}")
         self._compare()
+
+    def travel_time(self, start: float, stop: float) -> float:
+        """Time (s) of a turn from `start` to `stop` (rad) at the module's usual velocity."""
+        return abs(stop - start) / _VELOCITY + _POLL / 2 if stop != start else 0.0
 
     def move_by(self, angle: float) -> None:
         """Turn on by `angle` (rad)."""

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from instruments.errors import DeviceError
 from instruments.roles import Quantity, SafeStateReport
 
+_BY_HAND = 30.0  # s that a person takes for one request, for estimates
+
 Prompt = Callable[[str], None]
 """Shows a request and returns when the person has done it; raises where nobody will."""
 
@@ -42,6 +44,10 @@ class ManualRotator:
             return
         self._prompt(f"Turn {self.role} to {math.degrees(angle + self._zero):.2f} degrees on its scale.")
         self._angle = angle
+
+    def travel_time(self, start: float, stop: float) -> float:
+        """Time (s) that a person is thought to take."""
+        return _BY_HAND if stop != start else 0.0
 
     def angle(self) -> float:
         """Angle (rad) that was asked for last.

@@ -48,15 +48,11 @@ class Esp300Axis:
         self.controller = controller
         self._axis = Axis(axis, controller)
         self._clock, self.name, self._travel, self._resolution = clock, name, travel, resolution
+        self._velocity = finite(name, "velocity", float(self._axis.ask("VA?")))
 
     def move_to(self, position: float) -> None:
         """Move and wait until the axis stands where it was sent."""
-        least, most = self._travel
-        if not (math.isfinite(position) and least <= position <= most):
-            raise LimitError(
-                f"{self.name}: position must lie in {least:g} to {most:g}; setting it to {position:g} is refused. "
-                "Check the recipe and `travel` in the bench file."
-            )
+        self.check_travel(position)
         if abs(self.position() - position) <= self._resolution:
             return
         self._axis.enable()  # a safe state before this switched the motor off
@@ -75,6 +71,20 @@ class Esp300Axis:
                 f"axis was sent to {position:g} but stands at {self.position():g}.",
                 "Home the axis and try again.",
             )
+
+    def check_travel(self, position: float) -> None:
+        """Raise `LimitError` where `position` lies outside the travel; sends nothing."""
+        least, most = self._travel
+        if not (math.isfinite(position) and least <= position <= most):
+            raise LimitError(
+                f"{self.name}: position must lie in {least:g} to {most:g}; setting it to {position:g} is refused. "
+                "Check the recipe and `travel` in the bench file."
+            )
+
+    def travel_time(self, start: float, stop: float) -> float:
+        """Time (s) of a move at the velocity that the controller had when it was opened."""
+        distance = abs(stop - start)
+        return distance / self._velocity + _POLL / 2 if distance > self._resolution else 0.0
 
     def position(self) -> float:
         """Position, read back."""
@@ -103,8 +113,20 @@ class Esp300Stage:
     def __init__(self, x: Esp300Axis, y: Esp300Axis) -> None:
         self._x, self._y = x, y
 
+    def check_move(self, x: float, y: float) -> None:
+        """Raise `LimitError` where (x, y) in m lies outside the travel; sends nothing."""
+        self._x.check_travel(x * 1e3)
+        self._y.check_travel(y * 1e3)
+
+    def travel_time(self, start: tuple[float, float], stop: tuple[float, float]) -> float:
+        """Time (s) of a move: one axis after the other."""
+        return sum(
+            axis.travel_time(a * 1e3, b * 1e3) for axis, a, b in zip((self._x, self._y), start, stop, strict=True)
+        )
+
     def move_to(self, x: float, y: float) -> None:
-        """Move to (x, y) in m."""
+        """Move to (x, y) in m; where either lies outside its travel, neither moves."""
+        self.check_move(x, y)
         self._x.move_to(x * 1e3)
         self._y.move_to(y * 1e3)
 
@@ -148,6 +170,10 @@ class Esp300Rotator:
         """Turn to `angle` (rad)."""
         self._axis.move_to(math.degrees(angle + self._zero))
 
+    def travel_time(self, start: float, stop: float) -> float:
+        """Time (s) of a turn from `start` to `stop` (rad)."""
+        return self._axis.travel_time(math.degrees(start), math.degrees(stop))
+
     def angle(self) -> float:
         """Angle (rad), read back."""
         return math.radians(self._axis.position()) - self._zero
@@ -178,6 +204,10 @@ class FlippedQuarterWave:
     def move_to(self, angle: float) -> None:
         """Turn to `angle` (rad)."""
         self._rotator.move_to(angle)
+
+    def travel_time(self, start: float, stop: float) -> float:
+        """Time (s) of a turn from `start` to `stop` (rad)."""
+        return self._rotator.travel_time(start, stop)
 
     def angle(self) -> float:
         """Angle (rad), read back."""

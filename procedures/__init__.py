@@ -3,8 +3,18 @@
 from procedures.field_sweep import FieldSweep
 from procedures.kerr_measurement import KerrMeasurement
 from procedures.measurement import Averaging, Measurement, Point, Reading
+from procedures.position_scan import PositionScan
 
-PROCEDURES: dict[str, type[Measurement]] = {"field-sweep": FieldSweep}
+PROCEDURES: dict[str, type[Measurement]] = {"field-sweep": FieldSweep, "position-scan": PositionScan}
 """Procedures by the name that recipes use."""
 
-__all__ = ["PROCEDURES", "Averaging", "FieldSweep", "KerrMeasurement", "Measurement", "Point", "Reading"]
+__all__ = [
+    "PROCEDURES",
+    "Averaging",
+    "FieldSweep",
+    "KerrMeasurement",
+    "Measurement",
+    "Point",
+    "PositionScan",
+    "Reading",
+]

@@ -114,7 +114,11 @@ class Measurement(Procedure):  # type: ignore[misc]
     )
 
     columns: ClassVar[tuple[Column, ...]]
-    plot: ClassVar[Mapping[str, str]]
+
+    @property
+    @abstractmethod
+    def plot(self) -> Mapping[str, str]:
+        """Columns of the default plot: "signal" against "axis", and its "title"."""
 
     @abstractmethod
     def points(self) -> Iterator[Point]:
