@@ -1,4 +1,4 @@
-"""Runs the procedures of a recipe one after the other: dry run, progress, resume, and events for other programs."""
+"""Runs the procedures of a recipe, sample by sample: dry run, progress, resume, and events for other programs."""
 
 from __future__ import annotations
 
@@ -6,19 +6,22 @@ import secrets
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from acquisition.preflight import Preflight, doubts, free_space, preflight, require_space
 from acquisition.progress import Report
-from acquisition.recipe import Recipe, load_recipe
-from acquisition.resume import EarlierRun, earlier_run, find_run
+from acquisition.recipe import PlannedRun, PlannedSample, Recipe, load_recipe
+from acquisition.resume import EarlierRun, find_run, read_earlier_run
 from acquisition.run_queue import Queue
 from acquisition.runner import Run, RunResult
 from acquisition.states import State
 from analysis.errors import InputError
 from analysis.run_file import load_run
 from instruments import Bench, open_bench
-from instruments.bench import DEFAULT_BENCH, DEFAULT_SAMPLE
+from instruments.bench import DEFAULT_BENCH
+from instruments.errors import LimitError
+from instruments.manual import Prompt, nobody
 from procedures import Reading
 
 EventListener = Callable[[dict[str, Any]], None]
@@ -38,9 +41,13 @@ def run_batch(
     resume: str = "",
     retries: int = 1,
     confirm: Callable[[str], bool] = lambda doubt: False,
+    prompt: Prompt = nobody,
     events: EventListener | None = None,
 ) -> list[RunResult]:
     """Open a bench and run a recipe on it.
+
+    All samples are checked before anything is measured. Where there are several, a person is asked for each, with the
+    bench made safe; the bench is then open for that sample and its limits.
 
     Parameters
     ----------
@@ -59,12 +66,14 @@ def run_batch(
     realtime
         Let a simulated bench take as long as a real one.
     resume
-        Path, stem or id of a run of this recipe that ended early: the recipe goes on at its first missing point, and
-        with what comes after it.
+        Path, stem or id of a run of this recipe, the last one that was begun: the recipe goes on at its first missing
+        point, and with what comes after it.
     retries
         How often a point is tried again after an instrument failed at it.
     confirm
         Asked, with the reason, whether an unusually large measurement is meant; no answer is no.
+    prompt
+        Asks a person to do what hands have to do, on a bench that is not simulated.
     events
         Called with each event, after the commit of the point that it tells of.
 
@@ -78,26 +87,87 @@ def run_batch(
     InputError, LimitError
         Before anything is measured, where files, settings or set-points cannot be right.
     """
-    prefix = "recipe."
-    changes = {key.removeprefix(prefix): value for key, value in settings.items() if key.startswith(prefix)}
-    loaded = load_recipe(recipe, changes)
-    others = {key: value for key, value in settings.items() if not key.startswith(prefix)}
-    bench, sample = bench or loaded.bench or DEFAULT_BENCH, sample or loaded.sample or DEFAULT_SAMPLE
-    points = sum(procedure.point_count() for _, procedure in loaded.procedures)
+
+    def keys(group: str) -> dict[str, Any]:
+        return {key.removeprefix(group): value for key, value in settings.items() if key.startswith(group)}
+
+    loaded = load_recipe(recipe, keys("recipe."), sample=sample, sample_settings=keys("sample."))
+    others = {key: value for key, value in settings.items() if not key.startswith(("recipe.", "sample."))}
+    points = sum(run.procedure.point_count() for run in loaded.runs)
     if doubts(points, 0.0) and not dry_run:
         _ask(doubts(points, 0.0), confirm)  # before each of so many set-points is looked at
-    with open_bench(bench, sample, settings=others, realtime=realtime) as opened:
-        for _, procedure in loaded.procedures:
-            procedure.check(opened)
-        expected = [preflight(procedure, opened) for _, procedure in loaded.procedures]
-        report.bench(opened, loaded)
+    earlier = read_earlier_run(find_run(resume, out)) if resume and not dry_run else None
+    left = _left(earlier, loaded) if earlier else loaded.runs
+
+    def opener(planned: PlannedSample) -> Bench:
+        return open_bench(
+            bench or loaded.bench or DEFAULT_BENCH, planned.file,
+            settings={**others, **planned.settings}, realtime=realtime, prompt=prompt,
+        )  # fmt: skip
+
+    with _BenchBySample(opener) as benches:
+        expected = _expected(left, benches)
+        report.bench(benches.holding(left[0].sample), loaded, left, expected)
         if dry_run:
-            _tell_plan(loaded, expected, out, report, events)
+            _tell_plan(left, expected, out, report, events)
             return []
-        if not doubts(points, 0.0) and (doubt := doubts(points, sum(entry.duration for entry in expected))):
+        if not doubts(points, 0.0) and (doubt := doubts(points, sum(entry.duration for entry in expected.values()))):
             _ask(doubt, confirm)
-        earlier = earlier_run(find_run(resume, out)) if resume else None
-        return _run_all(loaded, opened, out, report, events, retries, earlier)
+        batch = (earlier.metadata.get("batch") if earlier else "") or secrets.token_hex(4)
+        results: list[RunResult] = []
+        for planned in loaded.samples:
+            runs = [run for run in left if run.sample == planned]
+            if not runs:
+                continue
+            opened = benches.holding(planned)
+            if len(loaded.samples) > 1:
+                report.sample(planned, len(loaded.samples))
+                opened.ask(f"Put sample {planned.description.name} under the microscope, then close the box.")
+            results += _measure(runs, loaded, opened, out, report, events, retries, earlier, batch)
+        return results
+
+
+class _BenchBySample:
+    """The bench, open for one sample at a time."""
+
+    def __init__(self, opener: Callable[[PlannedSample], Bench]) -> None:
+        self._opener = opener
+        self._sample: PlannedSample | None = None
+        self._bench = ExitStack()
+
+    def holding(self, sample: PlannedSample) -> Bench:
+        """Bench that is open for `sample`; the one for another is closed before."""
+        if sample != self._sample:
+            self._sample = None
+            self._bench.close()
+            self._opened = self._bench.enter_context(self._opener(sample))
+            self._sample = sample
+        return self._opened
+
+    def __enter__(self) -> _BenchBySample:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bench.__exit__(kind, error, trace)
+
+
+def _expected(runs: tuple[PlannedRun, ...], benches: _BenchBySample) -> dict[int, Preflight]:
+    """What each run will do, by number, after every set-point was held against the limits.
+
+    The first sample comes last, and its bench stays open.
+    """
+    expected = {}
+    for run in sorted(runs, key=lambda run: (-run.sample.place, run.number)):
+        opened = benches.holding(run.sample)
+        try:
+            run.procedure.check(opened)
+        except LimitError as error:
+            error.add_note(f"This is run {run.number + 1}, on sample {run.sample.description.name}.")
+            raise
+        expected[run.number] = preflight(run.procedure, opened)
+    return expected
 
 
 def _ask(doubt: str, confirm: Callable[[str], bool]) -> None:
@@ -108,23 +178,29 @@ def _ask(doubt: str, confirm: Callable[[str], bool]) -> None:
 
 
 def _tell_plan(
-    recipe: Recipe, expected: list[Preflight], out: Path, report: Report, events: EventListener | None
+    runs: tuple[PlannedRun, ...],
+    expected: Mapping[int, Preflight],
+    out: Path,
+    report: Report,
+    events: EventListener | None,
 ) -> None:
-    for number, ((name, procedure), entry) in enumerate(zip(recipe.procedures, expected, strict=True)):
-        report.planned(f"{number + 1} {name}: {procedure.title()}", entry)
+    for run in runs:
+        entry, sample = expected[run.number], run.sample.description.name
+        report.planned(f"{run.number + 1} {run.name}: {sample}, {run.procedure.title()}", entry)
         if events is not None:
-            events({"event": "plan", "run": number, "procedure": name, **entry.as_dict()})
+            events({"event": "plan", "run": run.number, "procedure": run.name, "sample": sample, **entry.as_dict()})
     free = free_space(out.resolve())
-    size = sum(entry.file_size for entry in expected)
+    size = sum(entry.file_size for entry in expected.values())
     report.step(f"All within the limits; at most {size / 1e6:.0f} MB of files, {free / 1e6:,.0f} MB free in {out}")
-    doubt = doubts(sum(entry.points for entry in expected), sum(entry.duration for entry in expected))
+    doubt = doubts(sum(entry.points for entry in expected.values()), sum(entry.duration for entry in expected.values()))
     if doubt:
         report.step(f"It will have to be confirmed: {doubt}")
-    largest = max(expected, key=lambda entry: entry.file_size)
+    largest = max(expected.values(), key=lambda entry: entry.file_size)
     require_space(out, largest)
 
 
-def _run_all(
+def _measure(
+    runs: list[PlannedRun],
     recipe: Recipe,
     bench: Bench,
     out: Path,
@@ -132,12 +208,11 @@ def _run_all(
     events: EventListener | None,
     retries: int,
     earlier: EarlierRun | None,
+    batch: str,
 ) -> list[RunResult]:
-    """Put every run that is still to be measured into a queue, and measure them."""
+    """Put `runs`, which share a sample, into a queue, and measure them."""
     tell = events or (lambda event: None)
-    batch = earlier.metadata.get("batch") if earlier else ""
-    batch = batch or secrets.token_hex(4)
-    done = _finished(earlier, recipe) if earlier else set()
+    planned = {run.number: run for run in runs}
     bars: dict[int, Callable[[int], None]] = {}
     open_bars = ExitStack()
 
@@ -149,8 +224,16 @@ def _run_all(
         return on_point
 
     def begin(run: Run) -> None:
-        tell({"event": "start", "run": run.number, "procedure": run.name, "points": run.procedure.point_count()})
-        bars[run.number] = open_bars.enter_context(report.run(run.procedure, run.number))
+        tell(
+            {
+                "event": "start",
+                "run": run.number,
+                "procedure": run.name,
+                "sample": bench.sample.name,
+                "points": run.procedure.point_count(),
+            }
+        )
+        bars[run.number] = open_bars.enter_context(report.run(planned[run.number]))
 
     def end(run: Run, result: RunResult) -> None:
         open_bars.close()
@@ -166,29 +249,33 @@ def _run_all(
         )
 
     queue = Queue(bench, on_begin=begin, on_end=end)
-    for number, (name, procedure) in enumerate(recipe.procedures):
-        if number in done:
-            continue
+    for run in runs:
         queue.add(
             Run(
-                procedure, out, name=name, recipe=recipe.text, number=number, batch=batch, tags=recipe.tags,
-                comment=recipe.comment, retries=retries, on_point=listener(number),
-                resume=earlier.path if earlier and number == earlier.metadata["number"] else None,
+                run.procedure, out, name=run.name, recipe=recipe.text, number=run.number, batch=batch,
+                tags=recipe.tags, comment=recipe.comment, retries=retries, on_point=listener(run.number),
+                resume=earlier.path if earlier and run.number == earlier.metadata["number"] else None,
             )
         )  # fmt: skip
     with open_bars:
         return queue.execute()
 
 
-def _finished(earlier: EarlierRun, recipe: Recipe) -> set[int]:
-    """Numbers of the recipe that need no measurement: those before the earlier run, and those that finished since."""
+def _left(earlier: EarlierRun, recipe: Recipe) -> tuple[PlannedRun, ...]:
+    """Runs still to be measured: not those before the earlier run, nor those that finished since."""
     number, batch = earlier.metadata["number"], earlier.metadata.get("batch")
-    if number >= len(recipe.procedures):
+    planned = recipe.runs[number] if number < len(recipe.runs) else None
+    same = planned and (planned.name, planned.sample.description.name) == (
+        earlier.metadata["procedure"], earlier.metadata["sample_name"],
+    )  # fmt: skip
+    if not same:
         raise InputError(
-            f"Run {earlier.path.name} must belong to recipe {recipe.name!r}; it is run {number + 1} of a recipe, and "
-            f"this one has {len(recipe.procedures)}. Give the recipe that it was started with."
+            f"Run {earlier.path.name} must belong to recipe {recipe.name!r}; it is run {number + 1} of a recipe, "
+            f"{earlier.metadata['procedure']} on {earlier.metadata['sample_name']}, and this one has "
+            + (f"{planned.name} on {planned.sample.description.name} there" if planned else f"{len(recipe.runs)}")
+            + ". Give the recipe, sample and --set that it was started with."
         )
-    done = set(range(number))
+    done = set(range(number)) | ({number} if earlier.finished else set())
     for path in earlier.path.parent.glob("run-*.h5"):
         try:
             attributes = load_run(path).attrs
@@ -196,12 +283,13 @@ def _finished(earlier: EarlierRun, recipe: Recipe) -> set[int]:
             continue
         if batch and attributes.get("batch") == batch and attributes["status"] == "finished":
             done.add(attributes["number"])
-    if number in done:
+    left = tuple(run for run in recipe.runs if run.number not in done)
+    if not left:
         raise InputError(
-            f"Run {earlier.path.name} must still lack points; another run went on with it and finished. "
-            "Nothing is left to do."
+            f"Run {earlier.path.name} must belong to a recipe that still lacks points; it and all that follow are "
+            "finished. Nothing is left to do."
         )
-    return done
+    return left
 
 
 def all_finished(results: list[RunResult]) -> bool:

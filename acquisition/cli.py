@@ -71,6 +71,7 @@ def bench_options(bench: str, sample: str) -> Callable[[Command], Command]:
     return decorate
 
 
+bench_argument = click.argument("name", metavar="BENCH", default="simulated")
 default_bench = bench_options("simulated", "py32-fused-silica")
 recipe_bench = bench_options("", "")
 
@@ -134,16 +135,29 @@ def run(
     """
     from acquisition.batch import all_finished, run_batch
     from acquisition.progress import Report
+    from instruments.manual import nobody
+
+    report = Report(as_json)
 
     def confirm(doubt: str) -> bool:
         if yes or not (sys.stdin and sys.stdin.isatty()):
             return yes
         return click.confirm(f"{doubt}. Is that meant?", err=True)
 
+    def operator(request: str) -> None:
+        if not (sys.stdin and sys.stdin.isatty()):
+            nobody(request)
+        with report.hidden():
+            question, answer = f"{request} Press Enter when it is done, q to stop", "q"
+            with suppress(click.Abort):  # Ctrl-C and a closed terminal stop it, too
+                answer = click.prompt(question, default="", show_default=False, err=True)
+        if answer.strip().lower() == "q":
+            raise KeyboardInterrupt(f"Stopped by the operator, who was asked: {request}")
+
     results = run_batch(
         recipe,
         out,
-        Report(as_json),
+        report,
         bench=bench,
         sample=sample,
         settings=_settings(settings),
@@ -152,6 +166,7 @@ def run(
         resume=resume,
         retries=retries,
         confirm=confirm,
+        prompt=operator,
         events=_print_event if as_json else None,
     )
     return 0 if all_finished(results) else 1
@@ -226,48 +241,62 @@ def recover(folder: Path) -> int:
 
 
 @bench.command()
-@click.argument("name", metavar="BENCH", default="simulated")
-def show(name: str) -> None:
-    """Print which file describes BENCH, and what it says.
+@bench_argument
+@sample_option
+@set_option
+def show(name: str, sample: str, settings: tuple[str, ...]) -> None:
+    """Print what the files say of BENCH: origin of each file, instruments, wiring, limits, chain of signs.
 
-    Example: asot bench show simulated
+    Opens nothing. Example: asot bench show simulated
     """
-    from analysis import configuration
-    from instruments.bench_file import BenchFile
+    from acquisition.bench_report import description
+    from instruments.bench import read_bench
 
-    path = configuration.find("benches", name)
-    text = configuration.read_text(path)
-    configuration.validate(BenchFile, configuration.parse_toml(text, str(path)), str(path))
-    click.echo(f"# {path}\n{text}")
+    for line in description(read_bench(name, sample, _settings(settings))):
+        click.echo(line)
 
 
 @bench.command()
-@default_bench
-def check(bench: str, sample: str, settings: tuple[str, ...]) -> None:
-    """Open a bench, ask every instrument who it is, make it safe and close it.
+@bench_argument
+@sample_option
+@set_option
+@json_option
+def check(name: str, sample: str, settings: tuple[str, ...], as_json: bool) -> int:
+    """Open every instrument of BENCH that can be opened, ask who it is and what it reads, and make all safe.
 
-    Example: asot bench check --bench simulated
+    Exit code 1 where one does not answer or is not safe. Example: asot bench check simulated
     """
-    from instruments import open_bench
+    from rich.console import Console
 
-    with open_bench(bench, sample, settings=_settings(settings)) as opened:
-        for role, entry in opened.describe().items():
-            click.echo(f"{role:<20} {entry['identity']}")
+    from acquisition.bench_report import BenchCheck
+    from instruments.bench import open_what_answers, read_bench
+    from instruments.bench_check import check_instruments
+
+    files = read_bench(name, sample, _settings(settings))
+    with open_what_answers(files) as opened:
+        found = BenchCheck(files, check_instruments(opened), opened.make_safe())
+        if as_json:
+            print(json.dumps(found.as_dict()))
+        else:
+            found.print(Console())
+    return 0 if found.good else 1
 
 
 @bench.command()
-@default_bench
-def safe(bench: str, sample: str, settings: tuple[str, ...]) -> int:
+@bench_argument
+@sample_option
+@set_option
+def safe(name: str, sample: str, settings: tuple[str, ...]) -> int:
     """Make currents and field of a real bench safe, each instrument by itself, also where others do not answer.
 
-    Example: asot bench safe --bench lab
+    Example: asot bench safe lab
     """
     from instruments.bench import read_bench
     from instruments.emergency import make_currents_and_field_safe
 
-    files = read_bench(bench, sample, _settings(settings))
+    files = read_bench(name, sample, _settings(settings))
     if files.bench.simulation is not None:
-        raise InputError(f"Bench must be one of real instruments; {bench} is simulated and safe when nothing runs it.")
+        raise InputError(f"Bench must be one of real instruments; {name} is simulated and safe when nothing runs it.")
     reports = make_currents_and_field_safe(files.bench, files.sample)
     for report in reports:
         for step in report.reached:
@@ -278,7 +307,7 @@ def safe(bench: str, sample: str, settings: tuple[str, ...]) -> int:
 
 
 @bench.command()
-@click.argument("name", metavar="BENCH", default="simulated")
+@bench_argument
 @sample_option
 @set_option
 @click.option(
@@ -291,7 +320,7 @@ def safe(bench: str, sample: str, settings: tuple[str, ...]) -> int:
 def serve(name: str, sample: str, settings: tuple[str, ...], out: Path) -> None:
     """Serve the simulated BENCH on TCP ports of this computer, in real time, until Ctrl-C or SIGTERM.
 
-    Example: asot bench serve simulated --out served.toml, then elsewhere: asot bench check --bench ./served.toml
+    Example: asot bench serve simulated --out served.toml, then elsewhere: asot bench check ./served.toml
     """
     from time import sleep
 

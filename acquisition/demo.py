@@ -13,12 +13,11 @@ import numpy as np
 from acquisition.batch import run_batch
 from acquisition.progress import Report
 from acquisition.states import State
-from analysis import configuration
 from analysis.errors import AnalysisError, AsotError
 from analysis.figures import demo_figure, save
 from analysis.result import Estimate, TorqueResult
 from analysis.run_analysis import SampleAnalysis, analyze
-from analysis.sample import Sample, series_of_thickness
+from analysis.sample import read_sample, series_of_thickness
 from analysis.sample_fit import fitted_loops
 from analysis.series_file import MEASURED_CURRENT_DENSITY, MEASURED_SERIES, read_series
 from analysis.series_fit import fit_thickness_series
@@ -106,9 +105,7 @@ def fit_measured_series() -> Series:
     series = read_series(MEASURED_SERIES)
     scale = REPORTED_CURRENT_DENSITY / MEASURED_CURRENT_DENSITY
     angles = series.angles * scale
-    path = configuration.find("samples", SERIES_SAMPLE)
-    document = configuration.parse_toml(configuration.read_text(path), str(path))
-    sample = configuration.validate(Sample, document, str(path))
+    sample, _ = read_sample(SERIES_SAMPLE)
     stacks = series_of_thickness(sample, series.thickness)
 
     def fit(films: list[Stack]) -> TorqueResult:

@@ -167,7 +167,7 @@ def describe_run(source: Journal) -> Tree:
         tree.field(f"entry/{name}", value)
     _describe_channels(tree, _describe_data(tree, source, metadata["plot"]), metadata)
     _describe_instruments(tree, metadata)
-    _describe_sample(tree, tomllib.loads(notes["sample"]))
+    _describe_sample(tree, tomllib.loads(notes["sample"]), metadata.get("overrides", {}))
     if "user" in metadata:
         tree.group("entry/user", "NXuser")
         for name, value in metadata["user"].items():
@@ -249,11 +249,12 @@ def _describe_quantities(tree: Tree, base: str, quantities: Mapping[str, Any]) -
         tree.field(f"{base}/{name}", value, units=unit)
 
 
-def _describe_sample(tree: Tree, sample: Mapping[str, Any]) -> None:
+def _describe_sample(tree: Tree, sample: Mapping[str, Any], overrides: Mapping[str, Any]) -> None:
     tree.group("entry/sample", "NXsample")
-    tree.field("entry/sample/name", sample["name"])
-    if isinstance(sample.get("description"), str):
-        tree.field("entry/sample/description", sample["description"])
+    tree.field("entry/sample/name", overrides.get("sample.name", sample["name"]))
+    description = overrides.get("sample.description", sample.get("description"))
+    if isinstance(description, str):
+        tree.field("entry/sample/description", description)
 
 
 def _describe_provenance(tree: Tree, metadata: Mapping[str, Any]) -> None:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
 from acquisition.preflight import Preflight
-from acquisition.recipe import Recipe
+from acquisition.recipe import PlannedRun, PlannedSample, Recipe
 from acquisition.runner import RunResult
 from acquisition.states import State
 from analysis.finding import Finding
 from analysis.run_analysis import SampleAnalysis
 from instruments import Bench
-from procedures import Measurement
 
 if TYPE_CHECKING:
     from acquisition.demo import Series
@@ -51,23 +51,35 @@ class Report:
     def __init__(self, json: bool = False) -> None:
         self._progress = _console(stderr=True)
         self._result = self._progress if json else _console(stderr=False)
+        self._live: Progress | None = None
 
     def step(self, text: str) -> None:
         """Say what is done now."""
         self._progress.print(f"· {text}", markup=False, soft_wrap=True)
 
-    def bench(self, bench: Bench, recipe: Recipe) -> None:
-        """Say what is open, and what the recipe will do to it."""
-        kind = "simulated bench" if bench.file.simulation is not None else "bench"
+    def bench(
+        self, bench: Bench, recipe: Recipe, runs: Sequence[PlannedRun], expected: Mapping[int, Preflight]
+    ) -> None:
+        """Say what is open, and what `runs` of the recipe will do to it; `expected` is by number of the run."""
+        simulated = bench.file.simulation is not None
+        kind = "simulated bench" if simulated else "bench"
         self.step(f"Opened the {kind} {bench.file.name!r} with sample {bench.sample.name!r}:")
         for role, entry in bench.describe().items():
             self._progress.print(f"    {role:<20} {entry['identity']}", style="dim", markup=False, soft_wrap=True)
-        expected = sum(procedure.duration(bench) for _, procedure in recipe.procedures)
-        clock = "virtual time" if bench.file.simulation is not None else "expected"
-        points = sum(procedure.point_count() for _, procedure in recipe.procedures)
+        self._recipe = recipe
+        self._durations = {number: entry.duration for number, entry in expected.items()}
+        self._start = time.monotonic()
+        places = len({run.sample.place for run in runs})
+        samples = f"{places} samples, " if places > 1 else ""
+        points = sum(entry.points for entry in expected.values())
         self.step(
-            f"Recipe {recipe.name!r}: {len(recipe.procedures)} runs, {points} points, {duration(expected)} ({clock})"
+            f"Recipe {recipe.name!r}: {samples}{len(runs)} runs, {points} points, "
+            f"{duration(sum(self._durations.values()))} ({'virtual time' if simulated else 'expected'})"
         )
+
+    def sample(self, sample: PlannedSample, samples: int) -> None:
+        """Say which of how many samples comes next."""
+        self.step(f"Sample {sample.place + 1} of {samples}: {sample.description.name}")
 
     def planned(self, what: str, expected: Preflight) -> None:
         """Say what one run will do."""
@@ -82,15 +94,47 @@ class Report:
             self.step(f"  expected {name.replace('_', ' ')}: {estimate}")
 
     @contextmanager
-    def run(self, procedure: Measurement, number: int) -> Iterator[Callable[[int], None]]:
-        """Show a bar for one run; yields what is to be told how many points are done."""
+    def run(self, run: PlannedRun) -> Iterator[Callable[[int], None]]:
+        """Show a bar for one run, and one for what `bench` told of; yields what is told how many points are done."""
         columns = (
-            TextColumn("    {task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(), TextColumn("points"),
+            TextColumn("    {task.description}"), BarColumn(bar_width=24), TextColumn("{task.fields[done]}"),
             TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
         )  # fmt: skip
+        points = run.procedure.point_count()
+        before = sum(seconds for number, seconds in self._durations.items() if number < run.number)
+        whole = sum(self._durations.values())
+        name = f"{run.number + 1} {run.procedure.title()}"
         with Progress(*columns, console=self._progress) as progress:
-            task = progress.add_task(f"{number + 1} {procedure.title()}", total=procedure.point_count())
-            yield lambda done: progress.update(task, completed=done)
+            one = progress.add_task(name, total=points, done="")
+            recipe = progress.add_task(self._place(run), total=whole, done="", visible=len(self._durations) > 1)
+            progress.tasks[recipe].start_time = self._start
+
+            def show(done: int) -> None:
+                seconds = before + self._durations[run.number] * done / points
+                progress.update(one, completed=done, done=f"{done}/{points} points")
+                progress.update(recipe, completed=seconds, done=f"{100 * seconds / whole:.0f} %")
+
+            show(0)
+            self._live = progress
+            try:
+                yield show
+            finally:
+                self._live = None
+                progress.update(recipe, visible=False)  # only the bars of the runs stay on the screen
+
+    def _place(self, run: PlannedRun) -> str:
+        samples = len(self._recipe.samples)
+        sample = f"sample {run.sample.place + 1} of {samples}, " if samples > 1 else ""
+        return f"{sample}run {run.number + 1} of {len(self._recipe.runs)}"
+
+    @contextmanager
+    def hidden(self) -> Iterator[None]:
+        """Take the bars off the screen while somebody is asked there."""
+        if self._live is not None:
+            self._live.stop()
+        yield
+        if self._live is not None:
+            self._live.start()
 
     def stored(self, result: RunResult) -> None:
         """Say where a run went and how it ended."""

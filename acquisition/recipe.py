@@ -1,4 +1,4 @@
-"""Recipes: TOML files that list procedures with their parameters, and loops over parameters."""
+"""Recipes: TOML files that list procedures with their parameters, loops over parameters, and samples."""
 
 from __future__ import annotations
 
@@ -8,17 +8,40 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pymeasure.experiment.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 
 from analysis import configuration
 from analysis.configuration import Table
 from analysis.errors import InputError, describe
+from analysis.sample import Sample, read_sample
+from instruments.bench import DEFAULT_SAMPLE
 from procedures import PROCEDURES, Measurement
 from procedures.parameters import CurrentParameter
 
 MANY_RUNS = 10_000
 """Runs that a recipe may unfold into."""
+
+
+class SampleTable(Table):
+    """A sample of a recipe."""
+
+    sample: str = Field(min_length=1, description="Sample: a name in config/samples, or a path")
+    set: dict[str, Any] = Field(
+        default_factory=dict,
+        description='Keys that differ from that file, e.g. { name = "py08", "film.thickness" = "8 nm" }',
+    )
+
+    @field_validator("set")
+    @classmethod
+    def _values(cls, keys: dict[str, Any]) -> dict[str, Any]:
+        tables = [key for key, value in keys.items() if isinstance(value, dict)]
+        if tables:
+            raise ValueError(
+                f"must give values, not tables as for {', '.join(tables)}. Put dotted keys into quotation marks, "
+                'e.g. { "film.thickness" = "8 nm" }.'
+            )
+        return keys
 
 
 class RecipeFile(Table):
@@ -30,8 +53,55 @@ class RecipeFile(Table):
     tags: list[str] = Field(default_factory=list, description="Stored with every run")
     bench: str = Field("", description="Bench, unless the command line names one")
     sample: str = Field("", description="Sample, unless the command line names one")
+    samples: list[SampleTable] = Field(
+        default_factory=list, description="Samples, one after the other; all procedures are run on each"
+    )
     parameters: dict[str, Any] = Field(default_factory=dict, description="Parameters of every procedure below")
     procedures: list[dict[str, Any]] = Field(min_length=1, description="Procedures in the order in which they run")
+
+
+@dataclass(frozen=True)
+class PlannedSample:
+    """A sample of a recipe.
+
+    Attributes
+    ----------
+    place
+        Its place among the samples of the recipe, from 0.
+    file
+        Name or path of its file.
+    settings
+        Keys set beside the file, as `open_bench` takes them: "sample. ...".
+    description
+        The sample with those keys.
+    """
+
+    place: int
+    file: str
+    settings: Mapping[str, Any]
+    description: Sample
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """A run of a recipe.
+
+    Attributes
+    ----------
+    number
+        Its place among all runs of the recipe, from 0.
+    name
+        What recipes call the procedure.
+    procedure
+        The procedure with its parameters.
+    sample
+        What it is run on.
+    """
+
+    number: int
+    name: str
+    procedure: Measurement
+    sample: PlannedSample
 
 
 @dataclass(frozen=True)
@@ -44,24 +114,32 @@ class Recipe:
         Its name.
     text
         The file, verbatim.
-    procedures
-        (name, procedure) in the order in which they run, loops unfolded.
-    bench, sample
-        Names or paths; "" where the recipe leaves them open.
+    samples
+        Samples in the order in which they are measured; at least one.
+    runs
+        Runs in the order in which they are measured, sample by sample, loops unfolded.
+    bench
+        Name or path; "" where the recipe leaves it open.
     comment, tags
         Stored with every run.
     """
 
     name: str
     text: str
-    procedures: tuple[tuple[str, Measurement], ...]
+    samples: tuple[PlannedSample, ...]
+    runs: tuple[PlannedRun, ...]
     bench: str = ""
-    sample: str = ""
     comment: str = ""
     tags: tuple[str, ...] = ()
 
 
-def load_recipe(recipe: str | Path, settings: Mapping[str, Any] | None = None) -> Recipe:
+def load_recipe(
+    recipe: str | Path,
+    settings: Mapping[str, Any] | None = None,
+    *,
+    sample: str = "",
+    sample_settings: Mapping[str, Any] | None = None,
+) -> Recipe:
     """Read a recipe.
 
     Parameters
@@ -70,6 +148,10 @@ def load_recipe(recipe: str | Path, settings: Mapping[str, Any] | None = None) -
         Name of a file in config/recipes, or a path.
     settings
         Keys that replace those of the file, e.g. {"parameters.steps": 11, "procedures.0.current": "20 mA"}.
+    sample
+        Name or path of the sample; "" for that of the recipe, or the one of the simulated bench.
+    sample_settings
+        Keys that replace those of every sample file, e.g. {"film.thickness": "30 nm"}.
 
     Raises
     ------
@@ -80,24 +162,61 @@ def load_recipe(recipe: str | Path, settings: Mapping[str, Any] | None = None) -
     text = configuration.read_text(path)
     data = configuration.override(configuration.parse_toml(text, str(path)), settings or {}, str(path))
     file = configuration.validate(RecipeFile, data, str(path))
+    samples = _samples(file, sample, sample_settings or {}, str(path))
+    runs: list[PlannedRun] = []
+    for planned in samples:
+        for name, procedure in _procedures(file, planned.description, str(path)):
+            runs.append(PlannedRun(len(runs), name, procedure, planned))
+    if len(runs) > MANY_RUNS:
+        raise InputError(describe(str(path), f"make at most {MANY_RUNS} runs", len(runs), "Shorten its lists."))
+    return Recipe(file.name, text, samples, tuple(runs), file.bench, file.comment, tuple(file.tags))
+
+
+def _samples(file: RecipeFile, sample: str, changes: Mapping[str, Any], source: str) -> tuple[PlannedSample, ...]:
+    if file.samples and (sample or file.sample):
+        other = "--sample" if sample else "key 'sample'"
+        raise InputError(
+            f"{source}: a recipe that lists [[samples]] must have no other; {other} names {sample or file.sample!r}. "
+            "Leave it out, or change the list."
+        )
+    tables = file.samples or [SampleTable(sample=sample or file.sample or DEFAULT_SAMPLE)]
+    samples: list[PlannedSample] = []
+    for place, table in enumerate(tables):
+        keys = {**table.set, **changes}
+        try:
+            described, _ = read_sample(table.sample, keys)
+        except InputError as error:
+            raise InputError(f"{source} samples.{place}: {error}" if file.samples else str(error)) from None
+        for earlier in samples:
+            if earlier.description.name == described.name and earlier.description != described:
+                raise InputError(
+                    f"{source} samples.{place}: name must tell samples apart; {described.name!r} is that of "
+                    f'samples.{earlier.place}, too. Write e.g. set = {{ name = "{described.name}-{place}", ... }}.'
+                )
+        settings = {f"sample.{key}": value for key, value in keys.items()}
+        samples.append(PlannedSample(place, table.sample, settings, described))
+    return tuple(samples)
+
+
+def _procedures(file: RecipeFile, sample: Sample, source: str) -> list[tuple[str, Measurement]]:
+    """Procedures of the recipe with their parameters for `sample`, loops unfolded."""
     procedures, faults = [], []
     for index, table in enumerate(file.procedures):
-        source = f"{path} procedures.{index}"
+        here = f"{source} procedures.{index}"
         name = table.get("procedure")
         if not isinstance(name, str) or name not in PROCEDURES:
-            faults.append(f"{source}: key 'procedure' must be one of {', '.join(PROCEDURES)}. Received {name!r}.")
+            faults.append(f"{here}: key 'procedure' must be one of {', '.join(PROCEDURES)}. Received {name!r}.")
             continue
         own = {key: value for key, value in table.items() if key not in ("procedure", "loop")}
         try:
-            for turn in _turns(table.get("loop", {}), f"{source}.loop"):
-                procedures.append((name, PROCEDURES[name].from_table({**file.parameters, **own, **turn}, source)))
+            for turn in _turns(table.get("loop", {}), f"{here}.loop"):
+                parameters = {**file.parameters, **own, **turn}
+                procedures.append((name, PROCEDURES[name].from_table(parameters, here, sample)))
         except InputError as error:
-            faults.append(str(error))
+            faults.append(str(error) + (f" (Sample {sample.name}.)" if file.samples else ""))
     if faults:
         raise InputError("; ".join(dict.fromkeys(faults)))
-    return Recipe(
-        file.name, text, tuple(procedures), file.bench, file.sample, file.comment, tuple(file.tags)
-    )  # fmt: skip
+    return procedures
 
 
 def _turns(loop: object, source: str) -> Iterator[dict[str, Any]]:

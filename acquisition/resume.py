@@ -20,7 +20,7 @@ from procedures import Measurement
 
 @dataclass(frozen=True)
 class EarlierRun:
-    """Points of a run that ended before its time.
+    """A run that another one goes on with.
 
     Attributes
     ----------
@@ -35,6 +35,11 @@ class EarlierRun:
     path: Path
     metadata: dict[str, Any]
     rows: dict[str, NDArray[np.float64]]
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing of it is missing."""
+        return bool(self.metadata["status"] == "finished")
 
     @property
     def points(self) -> int:
@@ -85,20 +90,28 @@ def find_run(run: str | Path, folder: Path) -> Path:
 
 
 def earlier_run(path: Path) -> EarlierRun:
-    """Read a run that is to be gone on with; a journal that a dead process left becomes a run file first.
+    """Read a run that ended early; for what it raises see `read_earlier_run`, and InputError where it finished."""
+    earlier = read_earlier_run(path)
+    if earlier.finished:
+        raise InputError(
+            f"Run to be resumed must have ended early; {earlier.path.name} finished. Start a new run instead."
+        )
+    return earlier
+
+
+def read_earlier_run(path: Path) -> EarlierRun:
+    """Read a run, finished or not; a journal that a dead process left becomes a run file first.
 
     Raises
     ------
     JournalError
         Where the run is still alive.
     InputError
-        Where the run finished, or its file is damaged.
+        Where its file is damaged.
     """
     if path.suffix == JOURNAL_SUFFIX:
         path = finish_run(path)
     dataset = load_run(path)
-    if dataset.attrs["status"] == "finished":
-        raise InputError(f"Run to be resumed must have ended early; {path.name} finished. Start a new run instead.")
     return EarlierRun(path, dict(dataset.attrs), {str(name): dataset[name].to_numpy() for name in dataset.data_vars})
 
 

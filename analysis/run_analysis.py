@@ -149,7 +149,7 @@ def analyze(paths: Iterable[str | Path], *, current_density: float | None = None
     for run in sweeps:
         warnings += _phase_warnings(run)
     for group in measurements(sweeps):
-        name = str(group[0].attrs["sample"].get("name"))
+        name = _sample_overrides(group[0]).get("name", group[0].attrs["sample"].get("name"))
         try:
             entry = _analyze_sample(group, current_density)
         except AsotError as error:
@@ -234,6 +234,7 @@ def _analyze_sample(runs: list[xarray.Dataset], current_density: float | None) -
         runs,
         stack,
         coercive_field=sample.film.coercive_field,
+        width=sample.conducting_width,
         current_density=current_density,
         wavelength=wavelength,
         uncertainties=sample.uncertainties(),

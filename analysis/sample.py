@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field, model_validator
 
+from analysis import configuration
 from analysis.configuration import Complex, Table, Uncertain, Unit
 from analysis.materials import refractive_index
 from analysis.stack import Film, Index, Layer, Stack
@@ -24,11 +27,12 @@ def _index(material: str | None, index: complex | None) -> Index:
 
 
 class LayerTable(Table):
-    """A non-magnetic layer: a material by name or an index, and a thickness."""
+    """A non-magnetic layer: a material by name or an index, and a thickness; a metal has a conductivity, too."""
 
     material: str | None = None
     index: Complex | None = None
     thickness: Length
+    conductivity: Annotated[float, Unit.number("S/m"), Field(ge=0)] = 0.0
 
     @model_validator(mode="after")
     def _one_index(self) -> LayerTable:
@@ -90,9 +94,15 @@ class FilmTable(Table):
 
 
 class GeometryTable(Table):
-    """Patterned square: the current runs along x, `width` is across it."""
+    """Patterned film: the current runs along x, `width` is across it.
+
+    `length` is the distance of the voltage taps along the current (as the width without it); `resistance` is that of
+    the film between them, where it was measured.
+    """
 
     width: Annotated[Uncertain, Unit.uncertain("m")]
+    length: Annotated[Uncertain, Unit.uncertain("m")] | None = None
+    resistance: Annotated[float, Unit.number("ohm"), Field(gt=0)] | None = None
 
     @model_validator(mode="after")
     def _in_range(self) -> GeometryTable:
@@ -100,20 +110,32 @@ class GeometryTable(Table):
             raise ValueError("must be above 0. Check the number and its unit.")
         if self.width.value > 0.1:
             raise ValueError(f"must have a width of at most 0.1 m; received {self.width.value:g} m. Write its unit.")
+        if not 0 < self.tap_distance.value <= 0.1:
+            raise ValueError(
+                f"must have a length above 0 and up to 0.1 m; received {self.tap_distance.value:g} m. Write its unit."
+            )
         return self
+
+    @property
+    def tap_distance(self) -> Uncertain:
+        """Distance of the voltage taps along the current (m)."""
+        return self.width if self.length is None else self.length
 
 
 class CoilTable(Table):
-    """Loop round the sample that makes the out-of-plane calibration field."""
+    """Loop round the sample that makes the out-of-plane calibration field; optional: a coil for a field along y."""
 
     field_per_ampere: Annotated[Uncertain, Unit.uncertain("T/A")]
+    transverse_field_per_ampere: Annotated[Uncertain, Unit.uncertain("T/A")] | None = None
 
 
 class SampleLimits(Table):
-    """What the sample bears; every set-point is held against it."""
+    """What the sample bears; every set-point is held against it. `dissipation` is the mean power in the film."""
 
     current_density: Annotated[float, Unit.number("A/m^2"), Field(gt=0)]
+    dissipation: Annotated[float, Unit.number("W"), Field(gt=0)] | None = None
     field: Annotated[float, Unit.number("T"), Field(gt=0)]
+    perpendicular_field: Annotated[float, Unit.number("T"), Field(gt=0)] | None = None  # None: what the magnet makes
     laser_power: Annotated[float, Unit.number("W"), Field(gt=0)]
 
 
@@ -154,8 +176,42 @@ class Sample(Table):
         )
 
     def current_density(self, current: float) -> float:
-        """Current density I / (w d) (A/m^2) of a `current` (A) along x."""
-        return current / (self.geometry.width.value * self.film.thickness.value)
+        """Current density (A/m^2) in the film of a `current` (A) along x: I / (w d) where nothing else conducts."""
+        return current / (self.conducting_width * self.film.thickness.value)
+
+    @property
+    def conducting_width(self) -> float:
+        """Width (m) at which the film alone would conduct as well as it does with its metal layers beside it."""
+        beside = sum(layer.conductivity * layer.thickness for layer in (*self.above, *self.below))
+        return self.geometry.width.value * (1 + beside / (self.film.conductivity.value * self.film.thickness.value))
+
+    @property
+    def resistance(self) -> float:
+        """Resistance (ohm) between the voltage taps: measured, or from conductivity and cross-section."""
+        if self.geometry.resistance is not None:
+            return self.geometry.resistance
+        section = self.conducting_width * self.film.thickness.value
+        return self.geometry.tap_distance.value / (self.film.conductivity.value * section)
+
+    def dissipation(self, amplitude: float) -> float:
+        """Mean power I^2 R / 2 (W) of an alternating current of `amplitude` (A peak)."""
+        return amplitude**2 * self.resistance / 2
+
+    @property
+    def largest_dissipating_current(self) -> float:
+        """Largest amplitude (A peak) that the limit on dissipation allows; infinite where there is none."""
+        bearable = self.limits.dissipation
+        return math.inf if bearable is None else math.sqrt(bearable / self.dissipation(1.0))
+
+    @property
+    def largest_current(self) -> float:
+        """Largest amplitude (A peak) that neither current density nor dissipation forbids."""
+        return min(self.limits.current_density / self.current_density(1.0), self.largest_dissipating_current)
+
+    def materials(self) -> list[str]:
+        """Materials whose files give an index of the stack; the film's own indices stand in the sample file."""
+        media: list[LayerTable | MediumTable] = [*self.above, *self.below, self.ambient, self.substrate]
+        return sorted({medium.material for medium in media if medium.material is not None})
 
     def uncertainties(self) -> Mapping[str, Uncertain]:
         """Model inputs by the names that `analysis.systematics` perturbs, with their standard uncertainties."""
@@ -174,6 +230,32 @@ class Sample(Table):
             "conductivity": film.conductivity,
         }
         return inputs
+
+
+def read_sample(name: str | Path, changes: Mapping[str, Any] | None = None) -> tuple[Sample, str]:
+    """Read a sample file.
+
+    Parameters
+    ----------
+    name
+        Name of a file in config/samples, or a path.
+    changes
+        Keys that replace those of the file, e.g. {"film.thickness": "30 nm"}.
+
+    Returns
+    -------
+    tuple
+        The sample with the changes, and the text of the file without them.
+
+    Raises
+    ------
+    InputError
+        For a file or keys that cannot be right.
+    """
+    path = configuration.find("samples", name)
+    text = configuration.read_text(path)
+    document = configuration.override(configuration.parse_toml(text, str(path)), changes or {}, str(path))
+    return configuration.validate(Sample, document, str(path)), text
 
 
 def series_of_thickness(sample: Sample, thicknesses: np.ndarray[Any, Any]) -> list[Stack]:

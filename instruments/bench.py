@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping
 from contextlib import ExitStack
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 from analysis import configuration
 from analysis.errors import InputError
 from analysis.optics import reflectance
-from analysis.sample import Sample
+from analysis.sample import Sample, read_sample
 from analysis.stack import Side
 from instruments import openers
 from instruments.bench_file import BenchFile
@@ -34,6 +35,7 @@ from instruments.roles import (
     Rotator,
     SafeStateReport,
     Shutter,
+    SignalSwitch,
     Stage,
     SumDetector,
 )
@@ -43,26 +45,33 @@ if TYPE_CHECKING:
 
 DEFAULT_BENCH = "simulated"
 DEFAULT_SAMPLE = "py32-fused-silica"
-_BY_HAND = dict.fromkeys(("field_angle", "shutter", "attenuator"), ' (driver = "Manual" asks a person)')
+_BY_HAND = dict.fromkeys(
+    ("field_angle", "signal_switch", "shutter", "attenuator"), ' (driver = "Manual" asks a person)'
+)
 
 
 class Bench:
     """Instruments by role, the sample under them, and the time they live in. Use it as a context manager.
+
+    `open_bench` gives a complete one, `open_what_answers` one whose `faults` tell of the rest.
 
     Attributes
     ----------
     lock_in, sample_source, calibration_source, relay, magnet, stage, polarization_plate, analyser_plate, quarter_wave,
     sum_detector
         The roles.
-    field_angle, shutter, attenuator
-        Optional, None where the bench file has no such table: what turns the field against the sample, blocks the
-        light, weakens it. `need` gives such a role, or says that it is missing.
+    field_angle, perpendicular_magnet, signal_switch, shutter, attenuator
+        Optional, None where the bench file has no such table: what turns the field against the sample, makes
+        one along its normal, connects the lock-in, blocks the light, weakens it. `need` gives such a role, or says
+        that it is missing.
     clock
         Time of the bench: virtual where it is simulated.
     sample
         The sample; its limits hold for every set-point.
     file
         The bench file as validated.
+    faults
+        Why a role could not be opened, for each that could not.
     notes
         Texts to be stored with the data: "bench" and "sample" verbatim, and "twin" where there is one.
     overrides
@@ -84,6 +93,8 @@ class Bench:
     quarter_wave: QuarterWavePlate
     sum_detector: SumDetector
     field_angle: Rotator | None = None
+    perpendicular_magnet: Magnet | None = None
+    signal_switch: SignalSwitch | None = None
     shutter: Shutter | None = None
     attenuator: Attenuator | None = None
 
@@ -99,6 +110,7 @@ class Bench:
     ) -> None:
         self.prompt = prompt
         self.file, self.sample, self.notes, self.overrides = file, sample, dict(notes), dict(overrides)
+        self.faults: dict[str, Exception] = {}
         self._closed = False
         self._resources = ExitStack()
         try:
@@ -125,6 +137,7 @@ class Bench:
             self._resources.callback(self.wire.close)
             visa_library, grpc_options = self.wire.visa_library, self.wire.grpc_options
             self.notes["twin"] = self.wire.secrets
+            self.prompt = self.wire.operator  # the person is simulated, too
 
         connections = openers.Connections(
             file,
@@ -134,34 +147,28 @@ class Bench:
             grpc_options=grpc_options,
             prompt=self.prompt,
         )
-        self.lock_in = openers.open_lock_in(connections)
-        self.sample_source = openers.open_sample_source(connections)
-        bearable = self.sample.limits.current_density / self.sample.current_density(1.0)
-        self.sample_source.largest_current = min(self.sample_source.largest_current, bearable)
-        self.calibration_source = openers.open_calibration_source(connections)
-        self.relay = openers.open_relay(connections, (self.sample_source, self.calibration_source))
-        self.magnet = openers.open_magnet(connections, self.sample)
-        self.stage = openers.open_stage(connections)
-        self.polarization_plate = openers.open_polarization_plate(connections)
-        self.analyser_plate = openers.open_analyser_plate(connections)
-        self.quarter_wave = openers.open_quarter_wave(connections)
-        self.field_angle = openers.open_field_angle(connections)
-        self.shutter = openers.open_shutter(connections)
-        self.attenuator = openers.open_attenuator(connections)
-        self.sum_detector = openers.open_sum_detector(connections)
+        for role, opener in openers.role_openers(connections, self.sample).items():
+            try:
+                setattr(self, role, opener())
+            except Exception as fault:  # whatever it is, the next instrument has its turn
+                self.faults[role] = fault
 
     @property
     def instruments(self) -> tuple[Instrument, ...]:
         """Every instrument, in the order in which they are made safe: currents first, then contacts, then the field."""
         roles = (
-            "sample_source", "calibration_source", "relay", "magnet", "lock_in", "stage", "polarization_plate",
-            "analyser_plate", "quarter_wave", "sum_detector", "field_angle", "shutter", "attenuator",
+            "sample_source", "calibration_source", "relay", "magnet", "perpendicular_magnet", "signal_switch",
+            "lock_in", "stage", "polarization_plate", "analyser_plate", "quarter_wave", "sum_detector", "field_angle",
+            "shutter", "attenuator",
         )  # fmt: skip
-        opened = (getattr(self, role, None) for role in roles)
-        return tuple(item for item in opened if item is not None)
+        return tuple(item for role in roles if (item := getattr(self, role, None)) is not None)
 
     @overload
     def need(self, role: Literal["field_angle"]) -> Rotator: ...
+    @overload
+    def need(self, role: Literal["perpendicular_magnet"]) -> Magnet: ...
+    @overload
+    def need(self, role: Literal["signal_switch"]) -> SignalSwitch: ...
     @overload
     def need(self, role: Literal["shutter"]) -> Shutter: ...
     @overload
@@ -192,6 +199,13 @@ class Bench:
                 f"{self.sample.limits.current_density:.3g} A/m^2; setting the current to {amplitude:g} A makes "
                 f"{density:.3g} A/m^2. Lower the current in the recipe."
             )
+        power, bearable = self.sample.dissipation(amplitude), self.sample.limits.dissipation
+        if path == "sample" and bearable is not None and power > bearable:
+            raise LimitError(
+                f"Dissipation in {self.sample.name} must be at most {bearable * 1e3:.3g} mW; setting the current to "
+                f"{amplitude:g} A makes {power * 1e3:.3g} mW in {self.sample.resistance:.3g} ohm. Lower the current in "
+                "the recipe."
+            )
         if amplitude > source.largest_current:
             raise LimitError(
                 f"{source.role}: amplitude must be at most {source.largest_current:g} A peak; setting it to "
@@ -199,15 +213,19 @@ class Bench:
             )
 
     def check_field(self, field: float) -> None:
-        """Raise `LimitError` where `field` (T) exceeds what magnet or sample bear."""
-        if abs(field) > self.magnet.largest_field:
-            raise LimitError(
-                f"magnet: field must lie within {self.magnet.largest_field:g} T either way; setting it to {field:g} T "
-                "is refused. Lower the field in the recipe."
-            )
+        """Raise `LimitError` where `field` (T) in the plane exceeds what magnet or sample bear."""
+        self.magnet.check_field(field)
+
+    def check_perpendicular_field(self, field: float) -> None:
+        """Raise as `check_field` for `field` (T) along the normal; `InputError` where the bench cannot make one."""
+        self.need("perpendicular_magnet").check_field(field)
 
     def check_laser_power(self) -> float:
-        """Power on the sample (W), from the light it reflects on the detector by the model's reflectance.
+        """Power on the sample (W) now; raises as `power_on_sample` does."""
+        return self.power_on_sample(self.sum_detector.read())
+
+    def power_on_sample(self, total: float) -> float:
+        """Power on the sample (W) that a sum signal of `total` (V) means, by the reflectance of the model.
 
         Raises
         ------
@@ -216,19 +234,22 @@ class Bench:
         DeviceError
             Where no light arrives.
         """
-        reflected = float(reflectance(self.sample.stack(), self.file.laser.wavelength, self.light_side))
-        power = self.sum_detector.read() / self.sum_detector.responsivity / reflected
+        power = total / self.sum_detector.responsivity / self._reflectance
         if power > self.sample.limits.laser_power:
             raise LimitError(
                 f"Laser power must be at most {self.sample.limits.laser_power * 1e3:g} mW; the sum signal says "
                 f"{power * 1e3:.3g} mW. Close the attenuator."
             )
-        if power <= 1e-6:
+        if not power > 1e-6:
             raise DeviceError("sum_detector", f"reads {power * 1e3:.3g} mW.", "Open the shutter and align the beam.")
         return power
 
+    @cached_property
+    def _reflectance(self) -> float:
+        return float(reflectance(self.sample.stack(), self.file.laser.wavelength, self.light_side))
+
     def source(self, path: CurrentPath) -> CurrentSource:
-        """Source that drives `path` ("sample" or "coil")."""
+        """Source that drives `path`: both coils have the calibration source."""
         return self.sample_source if path == "sample" else self.calibration_source
 
     def describe(self) -> dict[str, dict[str, Any]]:
@@ -312,7 +333,7 @@ def open_bench(
         Let a simulated bench follow the wall clock.
     prompt
         Called with a request to a person, where the bench has no motor or a sample is changed; returns when it is
-        done. By default nobody is asked, and a request is an error.
+        done. By default nobody is asked, and a request is an error. A simulated bench has a person of its own.
 
     Returns
     -------
@@ -324,9 +345,21 @@ def open_bench(
     InputError
         For files or settings that cannot be right.
     DeviceError
-        Where an instrument does not answer.
+        Where an instrument does not answer; others that do not are notes of the error, and the rest was made safe.
     """
-    files = read_bench(bench, sample, settings)
+    opened = open_what_answers(read_bench(bench, sample, settings), realtime=realtime, prompt=prompt)
+    if not opened.faults:
+        return opened
+    with opened:
+        first, *others = opened.faults.values()
+        for text in dict.fromkeys(str(fault) for fault in others):
+            if text != str(first):  # roles that share an instrument share its fault
+                first.add_note(text)
+        raise first
+
+
+def open_what_answers(files: BenchFiles, *, realtime: bool = False, prompt: Prompt = nobody) -> Bench:
+    """Open every instrument of a bench that can be opened; `Bench.faults` says which cannot, and why."""
     return Bench(
         files.bench, files.sample, notes=files.notes, overrides=files.overrides, realtime=realtime, prompt=prompt
     )
@@ -340,6 +373,7 @@ class BenchFiles(NamedTuple):
     document: dict[str, Any]
     notes: dict[str, str]
     overrides: dict[str, Any]
+    paths: dict[str, Path]
 
 
 def read_bench(bench: str | Path, sample: str | Path, settings: Mapping[str, Any] | None = None) -> BenchFiles:
@@ -354,9 +388,9 @@ def read_bench(bench: str | Path, sample: str | Path, settings: Mapping[str, Any
             )
         groups[group][rest] = value
 
-    sample_path, bench_path = configuration.find("samples", sample), configuration.find("benches", bench)
-    sample_text, bench_text = configuration.read_text(sample_path), configuration.read_text(bench_path)
-    sample_data = configuration.parse_toml(sample_text, str(sample_path))
+    described, sample_text = read_sample(sample, groups["sample"])
+    bench_path = configuration.find("benches", bench)
+    bench_text = configuration.read_text(bench_path)
     bench_data = configuration.parse_toml(bench_text, str(bench_path))
     if configuration.parse_toml(without_secrets(bench_text), str(bench_path)).get("simulation", {}).get("twin"):
         raise InputError(
@@ -365,7 +399,6 @@ def read_bench(bench: str | Path, sample: str | Path, settings: Mapping[str, Any
         )
     if any(key.startswith("simulation.twin") for key in groups["bench"]):
         raise InputError("--set bench.simulation.twin... must be written twin. ...; change it.")
-    sample_data = configuration.override(sample_data, groups["sample"], str(sample_path))
     bench_data = configuration.override(bench_data, groups["bench"], str(bench_path))
     if groups["twin"]:
         if "simulation" not in bench_data:
@@ -376,10 +409,11 @@ def read_bench(bench: str | Path, sample: str | Path, settings: Mapping[str, Any
         )
     return BenchFiles(
         configuration.validate(BenchFile, bench_data, str(bench_path)),
-        configuration.validate(Sample, sample_data, str(sample_path)),
+        described,
         bench_data,
         {"bench": without_secrets(bench_text), "sample": sample_text},
         {f"{group}.{key}": value for group in ("bench", "sample") for key, value in groups[group].items()},
+        {"bench": bench_path, "sample": configuration.find("samples", sample)},
     )
 
 

@@ -10,6 +10,7 @@ from analysis.configuration import Table, Unit
 from instruments.driver_tables import (
     AmplifiedSineTable,
     CalibrationSourceTable,
+    InstrumentTable,
     LockInTable,
     MagnetTable,
     Metre,
@@ -19,6 +20,7 @@ from instruments.driver_tables import (
     SampleSourceTable,
     Seconds,
     ShutterTable,
+    SignalSwitchTable,
     SR830Table,
     SR860Table,
     StageTable,
@@ -35,13 +37,27 @@ class LaserTable(Table):
 
 
 class NoiseTable(Table):
-    """Figures from which a measurement is planned: what this bench is known to reach, not a setting of anything."""
+    """What a planner may assume of the bench: nominal figures that a laboratory writes in, never read from the twin.
 
-    shot_noise: Annotated[float, Unit.number("rad/Hz^0.5"), Field(gt=0)] = 12e-9  # rms, at 1 mW on the detector
-    input_noise: Annotated[float, Unit.number("V/Hz^0.5"), Field(ge=0)] = 6e-9  # rms, at the lock-in's input
-    flicker_corner: Annotated[float, Unit.number("Hz"), Field(ge=0)] = 0.0  # where 1/f noise equals the white one
-    laser_power: Annotated[float, Unit.number("W"), Field(gt=0)] = 2e-3  # on the sample
-    sum_noise: Annotated[float, Unit.number("V"), Field(gt=0)] = 7.5e-5  # rms, of one reading of the detector sum
+    Attributes
+    ----------
+    shot_noise
+        Of the Kerr angle (rad rms per sqrt(Hz)) at 1 mW on the detector; it goes with the inverse root of the power.
+    input_noise
+        At the lock-in's input (V rms per sqrt(Hz)), without light.
+    flicker_corner
+        Frequency (Hz) at which 1/f noise equals the white one; 0 for none.
+    laser_power
+        Usual power on the sample (W).
+    sum_noise
+        Of one reading of the detector sum (V rms).
+    """
+
+    shot_noise: Annotated[float, Unit.number("rad/Hz^0.5"), Field(ge=0)] = 12e-9
+    input_noise: Annotated[float, Unit.number("V/Hz^0.5"), Field(ge=0)] = 6e-9
+    flicker_corner: Annotated[float, Unit.number("Hz"), Field(ge=0)] = 0.0
+    laser_power: Annotated[float, Unit.number("W"), Field(gt=0)] = 2e-3
+    sum_noise: Annotated[float, Unit.number("V"), Field(gt=0)] = 7.5e-5
 
 
 class InterlockTable(Table):
@@ -71,18 +87,25 @@ class BenchFile(Table):
     analyser_plate: RotatorTable
     quarter_wave: QuarterWaveTable
     field_angle: RotatorTable | None = None
+    signal_switch: SignalSwitchTable | None = None  # before the lock-in's input
+    perpendicular_magnet: MagnetTable | None = None  # along the film's normal
     shutter: ShutterTable | None = None
     attenuator: RotatorTable | None = None  # half-wave plate before a polariser
     sum_detector: SumDetectorTable
     interlock: InterlockTable = InterlockTable()
     simulation: SimulationTable | None = None
 
+    def roles(self) -> dict[str, InstrumentTable]:
+        """Tables of the roles that this bench has."""
+        tables = {key: getattr(self, key) for key in type(self).model_fields}
+        return {key: table for key, table in tables.items() if isinstance(table, InstrumentTable)}
+
     @model_validator(mode="after")
     def _axes_once(self) -> BenchFile:
         taken = []
         plates = (self.polarization_plate, self.analyser_plate, self.quarter_wave, self.field_angle, self.attenuator)
         for table in (self.stage, *plates):
-            taken += table.addresses() if table is not None else []
+            taken += table.axes() if table is not None else []
         if len(set(taken)) < len(taken):
             raise ValueError("must give each role an axis of its own.")
         return self

@@ -15,6 +15,7 @@ from instruments.daq import AnalogInput, AnalogOutput, DigitalOutput
 from instruments.driver_tables import AnalogInputTable
 from instruments.errors import DeviceError
 from instruments.manual import Prompt, nobody
+from instruments.roles import CurrentSource
 from instruments.visa import NamedAdapter
 
 if TYPE_CHECKING:
@@ -40,6 +41,11 @@ class Connections:
         Of a simulated card; None takes the `daq_server` of the bench file, or NI's driver on this computer.
     prompt
         Asks a person where a role has no motor.
+
+    Attributes
+    ----------
+    sources
+        Current sources that were opened, for the relay to ask.
     """
 
     def __init__(
@@ -53,6 +59,7 @@ class Connections:
         prompt: Prompt = nobody,
     ) -> None:
         self.file, self.clock, self.prompt = file, clock, prompt
+        self.sources: list[CurrentSource] = []
         self._resources = resources
         self._visa_library = file.visa_library if visa_library is None else visa_library
         self._adapters: dict[str, NamedAdapter] = {}
@@ -73,7 +80,8 @@ class Connections:
         `line` holds the settings of the serial line where it is one.
         """
         if resource not in self._adapters:
-            roles = [role for role in BenchFile.model_fields if resource in _addresses(self.file, role)]
+            tables = self.file.roles()
+            roles = [role for role, table in tables.items() if resource in table.addresses().values()]
             settings = line if line is not None and resource.upper().startswith("ASRL") else {}
             self._adapters[resource] = NamedAdapter(resource, self._visa_library, roles, **settings)
             self._resources.callback(self._adapters[resource].close)
@@ -112,13 +120,13 @@ class Connections:
         with warnings.catch_warnings():  # a driver may say that it does not know whether its model speaks SCPI
             warnings.simplefilter("ignore", FutureWarning)
             driver: Driver = kind(adapter)
-        self._drivers[resource] = driver
         received = str(driver.ask(question)).strip()
         if answer not in received:
             raise DeviceError(
                 adapter.device, f"must be a {answer}; it answers {received!r} to {question}.",
                 "Check address and driver in the bench file.",
             )  # fmt: skip
+        self._drivers[resource] = driver  # one that failed is asked again by the next role
         return driver
 
     def closed_with(self, close: Callable[[], object]) -> None:
@@ -145,8 +153,3 @@ class Connections:
         task = DigitalOutput(lines, name=name, grpc_options=self.grpc_options)
         self._resources.callback(task.close)
         return task
-
-
-def _addresses(file: BenchFile, role: str) -> tuple[str | None, ...]:
-    table = getattr(file, role)
-    return getattr(table, "resource", None), getattr(table, "gaussmeter", None)

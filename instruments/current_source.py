@@ -33,14 +33,11 @@ class _RampedSource(ABC):
 
     def set_amplitude(self, amplitude: float) -> None:
         """Ramp to `amplitude` (A peak), at least 0."""
-        if not (math.isfinite(amplitude) and 0 <= amplitude <= self.largest_current):
-            raise LimitError(
-                f"{self.role}: amplitude must lie in 0 to {self.largest_current:g} A peak; setting it to "
-                f"{amplitude:g} A is refused. Lower the current, or raise the limit in the bench file if the "
-                "instrument bears it."
-            )
+        self._check_limit(amplitude)
         steps = max(1, math.ceil(abs(amplitude - self._asked) / (self._ramp_rate * _RAMP_STEP)))
         for level in np.linspace(self._asked, amplitude, steps + 1)[1:]:
+            if level > self._asked:  # the limit may be lowered meanwhile, and the way down stays open
+                self._check_limit(float(level))
             self._put(float(level))
             self._asked = float(level)
             self._clock.wait(_RAMP_STEP)
@@ -50,6 +47,14 @@ class _RampedSource(ABC):
                 self.role, f"amplitude was set to {amplitude:g} A peak but reads back {received:g} A.",
                 "Check the range of the source.",
             )  # fmt: skip
+
+    def _check_limit(self, amplitude: float) -> None:
+        if not (math.isfinite(amplitude) and 0 <= amplitude <= self.largest_current):
+            raise LimitError(
+                f"{self.role}: amplitude must lie in 0 to {self.largest_current:g} A peak; setting it to "
+                f"{amplitude:g} A is refused. Lower the current, or raise the limit in bench or sample file if "
+                "instrument and sample bear it."
+            )
 
     @abstractmethod
     def amplitude(self) -> float:

@@ -19,18 +19,21 @@ class AnalogSum:
         Gain of the difference at the lock-in frequency over the DC gain of the sum, as far as it is known.
     responsivity
         Sum voltage per detected power (V/W).
+    offset
+        Sum voltage in the dark (V), subtracted from every reading.
     light_side
         Side of the film ("top", "bottom") that the light comes from.
     """
 
     role = "sum_detector"
 
-    def __init__(self, input: AnalogInput, *, gain: float, responsivity: float, light_side: str) -> None:
-        self._input, self.gain, self.responsivity, self.light_side = input, gain, responsivity, light_side
+    def __init__(self, input: AnalogInput, *, gain: float, responsivity: float, offset: float, light_side: str) -> None:
+        self._input, self.gain, self.responsivity = input, gain, responsivity
+        self._offset, self.light_side = offset, light_side
 
     def read(self, samples: int = 20) -> float:
-        """Sum voltage (V), mean of `samples` readings."""
-        return self._input.read(samples)
+        """Sum voltage (V), mean of `samples` readings, offset subtracted."""
+        return self._input.read(samples) - self._offset
 
     def identity(self) -> str:
         """Return the card that reads it."""
@@ -41,6 +44,7 @@ class AnalogSum:
         return {
             "gain": (self.gain, ""),
             "responsivity": (self.responsivity, "V/W"),
+            "offset": (self._offset, "V"),
             "light_side": (self.light_side, ""),
             "detected_power": (self.read() / self.responsivity, "W"),
         }

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import ExitStack
 
 from analysis.sample import Sample
 from instruments import openers
 from instruments.bench_file import BenchFile
 from instruments.clock import WallClock
-from instruments.roles import Instrument, SafeStateReport
+from instruments.roles import SafeStateReport
 from instruments.safe_state import try_every_step
 
 
 def make_currents_and_field_safe(file: BenchFile, sample: Sample) -> list[SafeStateReport]:
-    """Open sources, relay and magnet of a real bench one by one, make each safe, and let go of it.
+    """Open sources, relay and magnets of a real bench one by one, make each safe, and let go of it.
 
     An instrument that cannot be opened keeps no other from being made safe. The field is ramped from what the Hall
     probe reads.
@@ -38,18 +37,15 @@ def make_currents_and_field_safe(file: BenchFile, sample: Sample) -> list[SafeSt
 
         reports.append(try_every_step("daq_server", [("tasks closed", lambda: reset_server(file.daq_server))]))
     connections = openers.Connections(file, WallClock(), resources)
-    openings: dict[str, Callable[[], Instrument]] = {
-        "sample_source": lambda: openers.open_sample_source(connections),
-        "calibration_source": lambda: openers.open_calibration_source(connections),
-        "relay": lambda: openers.open_relay(connections, ()),
-        "magnet": lambda: openers.open_magnet(connections, sample),
-    }
-    for role, opening in openings.items():
+    role_openers = openers.role_openers(connections, sample)
+    for role in ("sample_source", "calibration_source", "relay", "magnet", "perpendicular_magnet"):
+        if role not in role_openers:
+            continue
         try:
-            instrument = opening()
+            instrument = role_openers[role]()
         except Exception as error:  # whatever it is, the next instrument has its turn
             reports.append(SafeStateReport(role, failed=[f"opened: {type(error).__name__}: {error}"]))
         else:
-            reports.append(instrument.make_safe())
+            reports += [] if instrument is None else [instrument.make_safe()]
     reports.append(try_every_step("connections", [("closed", resources.close)]))
     return reports

@@ -1,4 +1,4 @@
-"""In-plane electromagnets: a bipolar supply, corrected until the probe at the sample reads the asked field."""
+"""Electromagnets: a bipolar supply, corrected until the probe at the sample reads the asked field."""
 
 from __future__ import annotations
 
@@ -70,14 +70,17 @@ class _ClosedLoopMagnet(ABC):
         Nominal field per unit of the supply's level (T/V or T/A); the loop corrects what it is off.
     limits
         What it may do.
+    role
+        Which of the magnets of a bench it is.
     """
 
-    role = "magnet"
     _ramp_step = 0.1  # s
     _corrections = 8
+    _overshoot = 0.05  # of the limit, that the probe may read on the way
     _trust = 0.25  # by which the nominal tesla_per_unit may be wrong
 
-    def __init__(self, clock: Clock, tesla_per_unit: float, limits: MagnetLimits) -> None:
+    def __init__(self, clock: Clock, tesla_per_unit: float, limits: MagnetLimits, role: str) -> None:
+        self.role = role
         self._clock, self._tesla_per_unit, self._limits = clock, tesla_per_unit, limits
         self.largest_field = limits.largest_field
         self._level = self._present_level()
@@ -94,13 +97,17 @@ class _ClosedLoopMagnet(ABC):
     def _present_level(self) -> float:
         """Level at which the supply stands, as far as it can be told."""
 
-    def set_field(self, field: float) -> None:
-        """Ramp to `field` (T), then correct until the probe agrees within the tolerance."""
+    def check_field(self, field: float) -> None:
+        """Raise `LimitError` where `field` (T) is beyond the limit; sends nothing."""
         if not (math.isfinite(field) and abs(field) <= self.largest_field):
             raise LimitError(
-                f"magnet: field must lie within {self.largest_field:g} T either way; setting it to {field:g} T is "
+                f"{self.role}: field must lie within {self.largest_field:g} T either way; setting it to {field:g} T is "
                 "refused. Lower the field, or raise the limit in the bench file if the magnet bears it."
             )
+
+    def set_field(self, field: float) -> None:
+        """Ramp to `field` (T), then correct until the probe agrees within the tolerance."""
+        self.check_field(field)
         self._ramp(field / self._tesla_per_unit)
         for _ in range(self._corrections):
             self._clock.wait(7 * self._limits.lag)
@@ -112,7 +119,7 @@ class _ClosedLoopMagnet(ABC):
                 break  # a dead probe must not drive the supply ever higher
             self._ramp(level)
         raise DeviceError(
-            "magnet",
+            self.role,
             f"the Hall probe reads {self.measure():.5g} T, not {field:.5g} T, and corrections do not help.",
             "Check the supply, the probe's position and the nominal field per volt or ampere in the bench file.",
         )
@@ -129,12 +136,22 @@ class _ClosedLoopMagnet(ABC):
             self._level = float(intermediate)
             if count > 1:
                 self._clock.wait(self._ramp_step)
+                if abs(intermediate) < abs(level):  # on the way up; nothing may keep the field from going down
+                    self._check_overshoot()
+
+    def _check_overshoot(self) -> None:
+        field = self.measure()
+        if abs(field) > (1 + self._overshoot) * self.largest_field + 20 * self._limits.tolerance:
+            raise DeviceError(
+                "magnet", f"the Hall probe reads {field:.3g} T on the way, above {self.largest_field:g} T.",
+                "Mend the nominal field per volt or ampere in the bench file.",
+            )  # fmt: skip
 
     def _verify_zero(self) -> None:
         self._clock.wait(10 * self._limits.lag)
         field = self.measure()
         if abs(field) > 20 * self._limits.tolerance:
-            raise DeviceError("magnet", f"the Hall probe still reads {field:.3g} T.", "Switch the supply off by hand.")
+            raise DeviceError(self.role, f"the Hall probe still reads {field:.3g} T.", "Switch the supply off by hand.")
 
 
 class AnalogMagnet(_ClosedLoopMagnet):
@@ -152,13 +169,22 @@ class AnalogMagnet(_ClosedLoopMagnet):
         Nominal field per control volt (T/V).
     limits
         What it may do.
+    role
+        "magnet", or "perpendicular_magnet".
     """
 
     def __init__(
-        self, output: AnalogOutput, probe: HallProbe, clock: Clock, *, tesla_per_volt: float, limits: MagnetLimits
+        self,
+        output: AnalogOutput,
+        probe: HallProbe,
+        clock: Clock,
+        *,
+        tesla_per_volt: float,
+        limits: MagnetLimits,
+        role: str,
     ) -> None:
         self._output, self._probe = output, probe
-        super().__init__(clock, tesla_per_volt, limits)
+        super().__init__(clock, tesla_per_volt, limits, role)
 
     def measure(self) -> float:
         """Field (T) at the Hall probe."""
@@ -216,6 +242,8 @@ class KepcoMagnet(_ClosedLoopMagnet):
         What the gaussmeter reads in zero field (T).
     limits
         What it may do.
+    role
+        "magnet", or "perpendicular_magnet".
 
     Notes
     -----
@@ -236,17 +264,18 @@ class KepcoMagnet(_ClosedLoopMagnet):
         voltage_limit: float,
         offset: float,
         limits: MagnetLimits,
+        role: str,
     ) -> None:
         if limits.largest_field > abs(tesla_per_ampere) * self.largest_current:
             raise LimitError(
-                f"magnet: largest_field must be at most {abs(tesla_per_ampere) * self.largest_current:g} T, what "
+                f"{role}: largest_field must be at most {abs(tesla_per_ampere) * self.largest_current:g} T, what "
                 f"{self.largest_current:g} A make; received {limits.largest_field:g} T. Lower it in the bench file."
             )
         self.supply, self.gaussmeter, self._offset = supply, gaussmeter, offset
         gaussmeter.unit = "T"
         gaussmeter.dc_mode()
         gaussmeter.range = 10e3 * 1.05 * limits.largest_field  # gauss; the driver takes the next larger range
-        super().__init__(clock, tesla_per_ampere, limits)
+        super().__init__(clock, tesla_per_ampere, limits, role)
         if not supply.output_enabled:
             supply.operating_mode = "CURR"
             supply.current_setpoint = 0
@@ -264,7 +293,7 @@ class KepcoMagnet(_ClosedLoopMagnet):
         value = self.gaussmeter.field
         if not (isinstance(value, float | int) and math.isfinite(value)):
             raise DeviceError(
-                "magnet (Lake Shore 425)", f"reads {value!r}, which is no field.",
+                f"{self.role} (Lake Shore 425)", f"reads {value!r}, which is no field.",
                 "Plug the probe in, or choose a larger range.",
             )  # fmt: skip
         return float(value) - self._offset
@@ -272,14 +301,14 @@ class KepcoMagnet(_ClosedLoopMagnet):
     def _put(self, level: float) -> None:
         if abs(level) > self.largest_current:
             raise LimitError(
-                f"magnet: current must lie within {self.largest_current:g} A either way; setting it to {level:g} A is "
-                "refused. Lower the field, or check `tesla_per_ampere` in the bench file."
+                f"{self.role}: current must lie within {self.largest_current:g} A either way; setting it to "
+                f"{level:g} A is refused. Lower the field, or check `tesla_per_ampere` in the bench file."
             )
         self.supply.current_setpoint = level
         received = float(self.supply.current_setpoint)
         if abs(received - level) > 1e-3 * self.largest_current:
             raise DeviceError(
-                "magnet (Kepco BOP)", f"current was set to {level:g} A but reads back {received:g} A.",
+                f"{self.role} (Kepco BOP)", f"current was set to {level:g} A but reads back {received:g} A.",
                 "Check that the supply is in current mode and no one else drives it.",
             )  # fmt: skip
 

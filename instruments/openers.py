@@ -1,8 +1,10 @@
-"""From a table of the bench file to the role that it describes: one function for each kind of driver."""
+"""From a table of the bench file to the role that it describes: one function for each role."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Literal
 
 from pymeasure.instruments.keithley import Keithley6221
 from pymeasure.instruments.kepco import KepcoBOP3612
@@ -21,7 +23,9 @@ from instruments.driver_tables import (
     AnalogMagnetTable,
     AnalogSineTable,
     ElliptecRotatorTable,
+    MagnetTable,
     ManualShutterTable,
+    ManualSignalSwitchTable,
     ManualTable,
     RotatorTable,
     SoftwareLockInTable,
@@ -37,17 +41,46 @@ from instruments.relay import InterlockedRelay
 from instruments.roles import (
     Attenuator,
     CurrentSource,
+    Instrument,
     LockIn,
     Magnet,
     QuarterWavePlate,
     Relay,
     Rotator,
     Shutter,
+    Signal,
+    SignalSwitch,
     Stage,
     SumDetector,
 )
 from instruments.shutter import LineShutter
+from instruments.signal_switch import LineSignalSwitch, ManualSignalSwitch
 from instruments.software_lock_in import SoftwareLockIn
+
+
+def role_openers(connections: Connections, sample: Sample) -> dict[str, Callable[[], Instrument]]:
+    """What opens each role of the bench file, in the order to open them; each works also where others failed."""
+    openers: dict[str, Callable[[], Instrument]] = {
+        "lock_in": lambda: open_lock_in(connections),
+        "sample_source": lambda: open_sample_source(connections, sample),
+        "calibration_source": lambda: open_calibration_source(connections),
+        "relay": lambda: open_relay(connections),
+        "magnet": lambda: open_magnet(connections, sample),
+        "stage": lambda: open_stage(connections),
+        "polarization_plate": lambda: open_rotator(connections, "polarization_plate"),
+        "analyser_plate": lambda: open_rotator(connections, "analyser_plate"),
+        "quarter_wave": lambda: open_quarter_wave(connections),
+        "sum_detector": lambda: open_sum_detector(connections),
+    }
+    file = connections.file
+    optional: dict[str, Callable[[], Instrument]] = {
+        "field_angle": lambda: open_rotator(connections, "field_angle"),
+        "signal_switch": lambda: open_signal_switch(connections),
+        "perpendicular_magnet": lambda: open_perpendicular_magnet(connections, sample),
+        "shutter": lambda: open_shutter(connections),
+        "attenuator": lambda: open_attenuator(connections),
+    }
+    return openers | {role: opener for role, opener in optional.items() if getattr(file, role) is not None}
 
 
 def open_lock_in(connections: Connections) -> LockIn:
@@ -78,8 +111,15 @@ def _stanford_lock_in(connections: Connections) -> SR830LockIn | SR860LockIn:
     return SR860LockIn(sr860, connections.clock)
 
 
-def open_sample_source(connections: Connections) -> CurrentSource:
-    """Open the source of the current through the sample, and stop it."""
+def open_sample_source(connections: Connections, sample: Sample) -> CurrentSource:
+    """Open the source of the current through the sample, and stop it; the sample's limits count too."""
+    source = _sample_source(connections)
+    source.largest_current = min(source.largest_current, sample.largest_current)
+    connections.sources.append(source)
+    return source
+
+
+def _sample_source(connections: Connections) -> CurrentSource:
     table = connections.file.sample_source
     if isinstance(table, AnalogSineTable):
         return _analog_sine(connections, table, "sample_source")
@@ -92,6 +132,12 @@ def open_sample_source(connections: Connections) -> CurrentSource:
 
 def open_calibration_source(connections: Connections) -> CurrentSource:
     """Open the source of the current in the calibration loop, and bring it to its least."""
+    source = _calibration_source(connections)
+    connections.sources.append(source)
+    return source
+
+
+def _calibration_source(connections: Connections) -> CurrentSource:
     table = connections.file.calibration_source
     if isinstance(table, AnalogSineTable):
         return _analog_sine(connections, table, "calibration_source")
@@ -120,26 +166,35 @@ def _analog_sine(connections: Connections, table: AnalogSineTable, role: str) ->
     return source
 
 
-def open_relay(connections: Connections, sources: tuple[CurrentSource, ...]) -> Relay:
-    """Open the relay's lines, and both contacts; `sources` are asked for their amplitude before it switches."""
-    table = connections.file.relay
-    contacts = connections.digital_output([table.sample, table.coil], "relay")
-    return InterlockedRelay(contacts, sources, connections.clock)
+def open_relay(connections: Connections) -> Relay:
+    """Open the relay's lines, and every contact; the sources are asked for their amplitude before it switches."""
+    lines = connections.file.relay.lines()
+    contacts = connections.digital_output(list(lines.values()), "relay")
+    return InterlockedRelay(contacts, tuple(lines), connections.sources, connections.clock)
 
 
 def open_magnet(connections: Connections, sample: Sample) -> Magnet:
-    """Open the magnet at the field that its probe reads; the sample's limit counts too."""
-    table = connections.file.magnet
-    limits = MagnetLimits(
-        min(table.largest_field, sample.limits.field), table.ramp_rate, table.lag, table.tolerance
-    )  # fmt: skip
+    """Open the magnet in the plane at the field that its probe reads; the sample's limit counts too."""
+    return _magnet(connections, connections.file.magnet, "magnet", sample.limits.field)
+
+
+def open_perpendicular_magnet(connections: Connections, sample: Sample) -> Magnet:
+    """Open the magnet along the film's normal in the same way."""
+    table, bearable = connections.file.perpendicular_magnet, sample.limits.perpendicular_field
+    assert table is not None
+    return _magnet(connections, table, "perpendicular_magnet", math.inf if bearable is None else bearable)
+
+
+def _magnet(connections: Connections, table: MagnetTable, role: str, bearable: float) -> Magnet:
+    limits = MagnetLimits(min(table.largest_field, bearable), table.ramp_rate, table.lag, table.tolerance)
     if isinstance(table, AnalogMagnetTable):
         return AnalogMagnet(
-            connections.analog_output(table.output, "magnet supply"),
-            HallProbe(connections.analog_input(table.hall, "Hall probe"), table.hall_gain, table.hall_offset),
+            connections.analog_output(table.output, f"{role} supply"),
+            HallProbe(connections.analog_input(table.hall, f"{role} Hall probe"), table.hall_gain, table.hall_offset),
             connections.clock,
             tesla_per_volt=table.tesla_per_volt,
             limits=limits,
+            role=role,
         )
     return KepcoMagnet(
         connections.driver(KepcoBOP3612, table.resource, question="*IDN?", answer="BOP"),
@@ -149,6 +204,7 @@ def open_magnet(connections: Connections, sample: Sample) -> Magnet:
         voltage_limit=table.voltage_limit,
         offset=table.gaussmeter_offset,
         limits=limits,
+        role=role,
     )
 
 
@@ -163,14 +219,12 @@ def open_stage(connections: Connections) -> Stage:
     return Esp300Stage(x, y)
 
 
-def open_polarization_plate(connections: Connections) -> Rotator:
-    """Open the half-wave plate before the sample."""
-    return _rotator(connections, connections.file.polarization_plate, "polarization_plate")
-
-
-def open_analyser_plate(connections: Connections) -> Rotator:
-    """Open the half-wave plate before the prism."""
-    return _rotator(connections, connections.file.analyser_plate, "analyser_plate")
+def open_rotator(
+    connections: Connections, role: Literal["polarization_plate", "analyser_plate", "field_angle"]
+) -> Rotator:
+    """Open a half-wave plate (before the sample, before the prism), or what turns the field against the sample."""
+    table: RotatorTable = getattr(connections.file, role)
+    return _rotator(connections, table, role)
 
 
 def open_quarter_wave(connections: Connections) -> QuarterWavePlate:
@@ -182,26 +236,31 @@ def open_quarter_wave(connections: Connections) -> QuarterWavePlate:
     return FlippedQuarterWave(rotator, connections.digital_output([table.flip], "quarter-wave flip mount"))
 
 
-def open_field_angle(connections: Connections) -> Rotator | None:
-    """Open what turns the field against the sample; None where nothing does."""
-    table = connections.file.field_angle
-    return None if table is None else _rotator(connections, table, "field_angle")
-
-
-def open_shutter(connections: Connections) -> Shutter | None:
-    """Open the line of the shutter, which stays as it is; None where there is no shutter."""
+def open_shutter(connections: Connections) -> Shutter:
+    """Open the line of the shutter, which stays as it is."""
     table = connections.file.shutter
-    if table is None:
-        return None
+    assert table is not None
     if isinstance(table, ManualShutterTable):
         return ManualShutter(connections.prompt)
     return LineShutter(connections.digital_output([table.channel], "shutter"), table.open_level == "high")
 
 
-def open_attenuator(connections: Connections) -> Attenuator | None:
-    """Open the plate of the attenuator; None where there is none."""
+def open_attenuator(connections: Connections) -> Attenuator:
+    """Open the plate of the attenuator."""
     table = connections.file.attenuator
-    return None if table is None else PlateAttenuator(_rotator(connections, table, "attenuator"))
+    assert table is not None
+    return PlateAttenuator(_rotator(connections, table, "attenuator"))
+
+
+def open_signal_switch(connections: Connections) -> SignalSwitch:
+    """Open the switch before the lock-in's input, at the detector."""
+    table = connections.file.signal_switch
+    assert table is not None
+    if isinstance(table, ManualSignalSwitchTable):
+        return ManualSignalSwitch(connections.prompt, table.shunts())
+    lines: dict[Signal, str] = table.lines.model_dump(exclude_none=True)  # type: ignore[assignment]
+    contacts = connections.digital_output(list(lines.values()), "signal switch")
+    return LineSignalSwitch(contacts, tuple(lines), table.shunts(), connections.clock)
 
 
 def open_sum_detector(connections: Connections) -> SumDetector:
@@ -211,6 +270,7 @@ def open_sum_detector(connections: Connections) -> SumDetector:
         connections.analog_input(table.input, "detector sum"),
         gain=table.gain,
         responsivity=table.responsivity,
+        offset=table.offset,
         light_side=connections.file.light_side,
     )
 

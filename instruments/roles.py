@@ -55,8 +55,8 @@ class Instrument(Protocol):
 class LockInReading(NamedTuple):
     """One reading: in-phase and quadrature voltage (V rms) and status flags (0 is good).
 
-    `second` is the complex second harmonic (V rms) and `sum` the sum signal (V) of the same record, None where the
-    instrument does not read them at the same time.
+    `second` is the complex second harmonic (V rms) and `sum` the sum signal (V, with its dark offset) of the same
+    record, None where the instrument does not read them at the same time.
     """
 
     x: float
@@ -132,9 +132,13 @@ class CurrentSource(Instrument, Protocol):
 
 
 class Magnet(Instrument, Protocol):
-    """In-plane magnet with a Hall probe."""
+    """Magnet with a field probe, in the plane of the sample or perpendicular to it."""
 
     largest_field: float
+
+    def check_field(self, field: float) -> None:
+        """Raise LimitError where `field` (T) is beyond its limit; sends nothing."""
+        ...
 
     def set_field(self, field: float) -> None:
         """Ramp to `field` (T) within the slew limit and tolerance."""
@@ -228,18 +232,39 @@ class SumDetector(Instrument, Protocol):
     responsivity: float
 
     def read(self) -> float:
-        """Sum voltage (V)."""
+        """Sum voltage (V), without what it is in the dark."""
         ...
 
 
-CurrentPath = Literal["sample", "coil", "open"]
+Signal = Literal["detector", "sample_shunt", "coil_shunt", "voltage_taps", "hall_taps"]
+"""What the lock-in's input can be connected to."""
+
+
+class SignalSwitch(Instrument, Protocol):
+    """Switch before the lock-in's input."""
+
+    def select(self, signal: Signal) -> None:
+        """Connect the lock-in's input to `signal` and to nothing else."""
+        ...
+
+    def selected(self) -> Signal:
+        """What it is connected to."""
+        ...
+
+    def resistance(self, signal: Signal) -> float:
+        """Resistance (ohm) of the shunt that makes `signal`; InputError where it is none or is not known."""
+        ...
+
+
+CurrentPath = Literal["sample", "coil", "transverse_coil", "open"]
+"""Through the sample, the coil of the out-of-plane calibration field, that of an in-plane field along y, or none."""
 
 
 class Relay(Instrument, Protocol):
-    """Relay that connects a source to the sample, or to the coil, never to both."""
+    """Relay that connects a source to the sample or to one of the coils, never to two of them."""
 
     def select(self, path: CurrentPath) -> None:
-        """Open every contact, then close that of `path`."""
+        """Open every contact, then close that of `path`; InputError where the bench has none."""
         ...
 
     def selected(self) -> CurrentPath:

@@ -166,6 +166,8 @@ class KerrMeasurement(Measurement):
         """Let the light through, and see that there is light and not too much of it."""
         if bench.shutter is not None:
             bench.shutter.open()
+        if bench.signal_switch is not None:
+            bench.signal_switch.select("detector")
         bench.check_laser_power()
 
     def release(self, bench: Bench) -> None:
@@ -234,6 +236,7 @@ class KerrMeasurement(Measurement):
         """Read lock-in, detector sum, field, and all that could explain them later."""
         reading = bench.lock_in.read()
         total = bench.sum_detector.read()
+        bench.power_on_sample(total)  # the laser may have changed since the run began
         x, y = bench.stage.position()
         return {
             **self.asked(point),

@@ -65,7 +65,7 @@ def start(bench: Bench, path: CurrentPath = "sample", amplitude: float = 0.04, *
 def test_sources_reach_the_current_and_read_it_back_on_the_shunt(
     opened: Any, path: CurrentPath, amplitude: float
 ) -> None:
-    bench = opened(**{"sample.limits.current_density": "1e11 A/m^2"})
+    bench = opened(**{"sample.limits.current_density": "1e11 A/m^2", "sample.limits.dissipation": "60 mW"})
     start(bench, path, amplitude)
     current = twin(bench).sample_current() if path == "sample" else twin(bench).coil_current()
     assert current is not None

@@ -252,7 +252,7 @@ def test_command_makes_safe_what_a_script_left(served: Path, capsys: pytest.Capt
         for text in ("SOUR:WAVE:ARM", "SOUR:WAVE:INIT"):
             keithley.write(text)
     assert state(served)[0]
-    assert app.main(["bench", "safe", "--bench", str(served)], standalone_mode=False) == 0
+    assert app.main(["bench", "safe", str(served)], standalone_mode=False) == 0
     assert "sample_source        output off" in capsys.readouterr().out
     assert_safe(served)
 

@@ -22,8 +22,9 @@ def measure(bench: Bench, folder: Path, batch: str, **parameters: object) -> Non
 
     settings = {"parameters.steps": 11, **{key.replace("__", "."): value for key, value in parameters.items()}}
     recipe = load_recipe("asot-demo", settings)
-    for number, (name, procedure) in enumerate(recipe.procedures):
-        result = Run(procedure, folder, name=name, number=number, batch=batch).execute(bench)
+    for planned in recipe.runs:
+        one = Run(planned.procedure, folder, name=planned.name, number=planned.number, batch=batch)
+        result = one.execute(bench)
         assert result.state == "finished", result.reason
 
 
@@ -91,7 +92,7 @@ def test_torques_that_are_not_opposite_are_warned_of(open_simulated: Callable[..
 
 def test_run_of_its_own_is_no_measurement(open_simulated: Callable[..., Bench], tmp_path: Path) -> None:
     bench = open_simulated()
-    ((name, procedure),) = load_recipe("field-sweep", {"procedures.0.steps": 5}).procedures
-    run(procedure, bench, tmp_path, name=name)
+    (planned,) = load_recipe("field-sweep", {"procedures.0.steps": 5}).runs
+    run(planned.procedure, bench, tmp_path, name=planned.name)
     results = analyze([tmp_path])
     assert results.samples == () and any("missing: sample ellipticity" in text for text in results.warnings)

@@ -70,9 +70,9 @@ loop = { current = ["10 mA", "20 mA"], channel = ["rotation", "ellipticity"] }
 """,
     )
     recipe = load_recipe(path)
-    values = [(procedure.current, procedure.channel) for _, procedure in recipe.procedures]
+    values = [(run.procedure.current, run.procedure.channel) for run in recipe.runs]
     assert values == [(10, "rotation"), (10, "ellipticity"), (20, "rotation"), (20, "ellipticity")]
-    assert (recipe.sample, recipe.tags, recipe.comment) == ("py32-fused-silica", ("a", "b"), "Sunday")
+    assert (recipe.samples[0].file, recipe.tags, recipe.comment) == ("py32-fused-silica", ("a", "b"), "Sunday")
     path.write_text(path.read_text().replace('["10 mA", "20 mA"]', '"10 mA"'))
     with pytest.raises(InputError, match="'current' must be a list of values"):
         load_recipe(path)

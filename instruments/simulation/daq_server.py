@@ -14,6 +14,7 @@ import numpy as np
 from nidaqmx._stubs import nidaqmx_pb2 as messages
 
 from instruments.clock import VirtualClock
+from instruments.daq_channel import remembering
 from instruments.simulation.daq_card import MEANINGS, Card, CardError
 from instruments.simulation.daq_tasks import Channel, Driver, Task
 
@@ -110,7 +111,7 @@ class DaqServer:
     def channel(self, clock: VirtualClock, latency: float = LATENCY) -> grpc.Channel:
         """Open a gRPC channel of which each call takes `latency` (s) of `clock`, in the thread that calls."""
         channel = grpc.insecure_channel(self.address, options=_OPTIONS)
-        return grpc.intercept_channel(channel, _Latency(clock, latency))
+        return remembering(grpc.intercept_channel(channel, _Latency(clock, latency)))
 
     def _reset(self, request: bytes, context: grpc.ServicerContext) -> bytes:
         with self.driver.lock:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import cmath
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 from numpy.polynomial import Chebyshev
 
@@ -69,8 +70,12 @@ class KerrSignals:
                 domain=[0.0, _FIELD_RANGE],
             )
 
-        self._top, self._bottom = interpolate(torque_top=1.0), interpolate(torque_bottom=1.0)
-        self._field = interpolate(calibration_field=1.0)
+        assert table.torque_top is not None
+        torques = interpolate(torque_top=1.0) * table.torque_top + interpolate(torque_bottom=1.0) * table.torque_bottom
+        field = interpolate(calibration_field=1.0)
+        # The field stands still most of the time, and time passes in many small steps.
+        self._of_torques = lru_cache(maxsize=8)(lambda strength: complex(torques(strength)))
+        self._of_field = lru_cache(maxsize=8)(lambda strength: complex(field(strength)))
 
     def reflectance(self, x: float, y: float) -> tuple[float, float]:
         """Reflectance at the spot, and the part of the reflected light that comes from the film."""
@@ -87,21 +92,22 @@ class KerrSignals:
         table, strength = self._table, abs(at.field)
         scale = self._sample.current_density(current) / table.torque_current_density
         m_x = math.cos(at.magnetization)
-        assert table.torque_top is not None
-        torques = (
-            complex(self._top(strength)) * table.torque_top + complex(self._bottom(strength)) * table.torque_bottom
-        )
-        angle = scale * m_x * torques
+        angle = scale * m_x * self._of_torques(strength)
         oersted = oersted_field(at.y, table.oersted_gradient, self._width, current)
-        angle += complex(self._field(strength)) * oersted
-        swing = table.transverse_field * current / (strength + table.anisotropy_field) * math.copysign(1, m_x)
-        angle += 2 * table.quadratic_kerr * math.cos(2 * (at.magnetization - at.polarization)) * swing
+        angle += self._of_field(strength) * oersted
+        angle += self.of_transverse_field(table.transverse_field * current, at)
         angle *= 1 + table.heating_first_harmonic * current**2
         return {1: angle, 2: table.heating_second_harmonic * current**2}
 
+    def of_transverse_field(self, induction: float, at: Surroundings) -> complex:
+        """Complex Kerr angle (rad, peak) of an AC field (T peak) along y: it swings the magnetisation in the plane."""
+        stiffness = abs(at.field) + self._table.anisotropy_field
+        swing = induction / stiffness * math.copysign(1, math.cos(at.magnetization))
+        return 2 * self._table.quadratic_kerr * math.cos(2 * (at.magnetization - at.polarization)) * swing
+
     def of_calibration_field(self, induction: float, at: Surroundings) -> complex:
         """Complex Kerr angle (rad, peak) of an out-of-plane AC field (T peak), Faraday rotation included."""
-        angle = complex(self._field(abs(at.field))) * induction
+        angle = self._of_field(abs(at.field)) * induction
         if self._side == "bottom":
             angle += 2 * self._table.verdet_constant * self._table.substrate_thickness * induction
         return angle

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -129,9 +130,9 @@ class LockInFilter:
 
     def _draw(self, ratio: float, noise_density: float) -> ComplexArray:
         stages = len(self._state[0])
-        normal = self._generator.standard_normal((stages, 2))
-        scale = noise_density / np.sqrt(2 * self._time_constant)
-        return np.asarray(scale * (noise_root(ratio, stages) @ (normal[:, 0] + 1j * normal[:, 1])))
+        normal = self._generator.standard_normal(2 * stages).view(np.complex128)
+        scale = noise_density / math.sqrt(2 * self._time_constant)
+        return np.asarray(scale * (noise_root(ratio, stages) @ normal))
 
 
 def _resized(outputs: ComplexArray, stages: int) -> ComplexArray:

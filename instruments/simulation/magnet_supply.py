@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
+
+_NOTHING = 1e-11  # of a step that is as good as done: the field then stands still
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -28,11 +32,14 @@ class LaggingMagnet:
 
     def field(self, time: float) -> float:
         """Field (T) at `time` (s)."""
-        return float(self.fields(np.array([time]))[0])
+        if self._lag == 0:
+            return self._target
+        left = math.exp(-max(0.0, time - self._since) / self._lag)
+        return self._target + (self._start - self._target) * (left if left > _NOTHING else 0.0)
 
     def fields(self, times: FloatArray) -> FloatArray:
         """Fields (n,) (T) at `times` (n,) (s)."""
         if self._lag == 0:
             return np.full(np.shape(times), self._target)
         left = np.exp(-np.maximum(0.0, times - self._since) / self._lag)
-        return np.asarray(self._target + (self._start - self._target) * np.where(left > 1e-11, left, 0.0))
+        return np.asarray(self._target + (self._start - self._target) * np.where(left > _NOTHING, left, 0.0))

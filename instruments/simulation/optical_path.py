@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,7 @@ def retarder(fast_axis: float, retardance: float) -> Matrix:
     return matrix
 
 
+@lru_cache(maxsize=64)
 def balanced_response(polarization: float, analyser_plate: float, quarter_wave: float | None) -> tuple[float, complex]:
     """Response of (I_A - I_B)/(I_A + I_B) behind a Wollaston prism to the light from the sample.
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 from analysis.oersted import strip_profile
 
 _INSIDE = 0.499  # of the width: the field of a thin strip diverges at its very edge
 
 
+@lru_cache(maxsize=64)
 def covered_fraction(x: float, y: float, width: float, diameter: float) -> float:
     """Part of a Gaussian spot at (x, y) (m) that lies on a centred square.
 

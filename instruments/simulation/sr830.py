@@ -65,12 +65,11 @@ class SimulatedSR830(SimulatedLockIn):
         return SENSITIVITIES[self._choices["SENS"]]
 
     def _faults(self) -> int:
-        outputs = self._filter.stage_outputs
-        excess = np.maximum(abs(outputs.real), abs(outputs.imag)) / self._full_scale()
+        excess = abs(self._filter.stage_outputs.view(np.float64)) / self._full_scale()  # X and Y of each stage
         return (
             INPUT_BIT * (abs(self._signal) > INPUT_OVERLOAD)
-            | FILTER_BIT * bool(np.any(excess > FILTER_OVERLOAD))
-            | OUTPUT_BIT * bool(excess[-1] > self.output_overload)
+            | FILTER_BIT * bool(excess.max() > FILTER_OVERLOAD)
+            | OUTPUT_BIT * bool(excess[-2:].max() > self.output_overload)
             | UNLOCK_BIT * (self._reference() is None)
         )
 

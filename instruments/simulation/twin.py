@@ -5,6 +5,7 @@ from __future__ import annotations
 import cmath
 import math
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 
@@ -13,7 +14,9 @@ from analysis.macrospin import Macrospin
 from analysis.sample import Sample
 from analysis.stack import FloatArray, Side
 from instruments.clock import VirtualClock
+from instruments.roles import CurrentPath, Signal
 from instruments.simulation.axis import Axis
+from instruments.simulation.contacts import Contacts
 from instruments.simulation.daq_card import normal_deviates
 from instruments.simulation.kerr_signals import HEAT, KerrSignals, Surroundings
 from instruments.simulation.magnet_supply import LaggingMagnet
@@ -80,9 +83,13 @@ class Twin:
             "field_angle": Axis(),
             "attenuator": Axis(),
         }
-        self._lines = {"relay_sample": False, "relay_coil": False, "quarter_wave_in": False, "shutter_closed": False}
+        names = ("relay_sample", "relay_coil", "relay_transverse_coil", "quarter_wave_in", "shutter_closed")
+        self._lines = dict.fromkeys(names, False)
+        self._lines |= {f"signal_{signal}": signal == "detector" for signal in get_args(Signal)}
         self._macrospin = Macrospin(table.anisotropy_field, table.easy_axis)
         self._magnet = LaggingMagnet(table.magnet_lag)
+        self._perpendicular_magnet = LaggingMagnet(table.magnet_lag)
+        self._contacts = Contacts(table, sample)
         self._kerr = KerrSignals(table, sample, side)
         self._marked = clock.now()
         clock.subscribe(lambda start, stop: self._follow(stop))
@@ -91,9 +98,11 @@ class Twin:
     # ----------------------------------------------------------- what instruments drive
 
     def analog_output(self, name: str, volts: float) -> None:
-        """Take a new constant voltage (V): "magnet" feeds the supply, a waveform of that name ends."""
+        """Take a new constant voltage (V): of a magnet it feeds the supply, a waveform of that name ends."""
         if name == "magnet":
             self._magnet.drive(volts * self.table.magnet_gain, self.clock.now())
+        elif name == "perpendicular_magnet":
+            self._perpendicular_magnet.drive(volts * self.table.perpendicular_magnet_gain, self.clock.now())
         elif name in ("sample_amplifier", "coil_amplifier", "reference"):
             self.waveforms[name] = Drive()
         else:
@@ -115,7 +124,7 @@ class Twin:
         self._magnet.drive(ampere * self.table.magnet_field_per_ampere, self.clock.now())
 
     def digital_output(self, name: str, high: bool) -> None:
-        """Switch a relay or a flip mount."""
+        """Switch a relay, a flip mount, the shutter, or a contact before the lock-in's input."""
         if name not in self._lines:
             raise KeyError(name)
         self._lines[name] = high
@@ -128,14 +137,18 @@ class Twin:
         if name == "hall":
             clean = (self._magnet.fields(times) + self.table.hall_offset) * self.table.hall_gain
             return clean + self.table.hall_noise * self._noise(1, times)
+        if name == "perpendicular_hall":
+            field = self._perpendicular_magnet.fields(times) + self.table.perpendicular_hall_offset
+            return field * self.table.perpendicular_hall_gain + self.table.hall_noise * self._noise(5, times)
         if name == "sum":
-            return self._sum_voltages(times) + self.table.sum_noise * self._noise(2, times)
+            volts = self._sum_voltages(times) + self.table.sum_offset
+            return volts + self.table.sum_noise * self._noise(2, times)
         if name == "difference":
             return self._difference(times)
         if name == "reference":
             return self._reference_voltage(times)
         if name in ("sample_shunt", "coil_shunt"):
-            current = self.sample_current() if name == "sample_shunt" else self.coil_current()
+            current = self.sample_current() if name == "sample_shunt" else self._calibration_current()
             if current is None:
                 return np.zeros_like(times)
             return current.amplitude * float(getattr(self.table, name)) * np.sin(_turns(current, times))
@@ -151,12 +164,12 @@ class Twin:
 
     def lock_in_noise_density(self) -> float:
         """Noise of each quadrature at the lock-in's input (V rms per sqrt(Hz)): shot, Johnson, amplifier and 1/f."""
-        table, total = self.table, self.sum_voltage(self.clock.now())
+        table, total = self.table, self.sum_voltage(self.clock.now()) * self._lines["signal_detector"]
         milliwatts = total / table.responsivity * 1e3
         shot = 2 * table.gain * total * table.shot_noise / math.sqrt(milliwatts) if milliwatts > 0 else 0.0
         white = math.hypot(shot, table.input_noise, table.johnson_noise)
-        frequencies = [current.frequency for current in (self.sample_current(), self.coil_current()) if current]
-        return white * math.sqrt(1 + table.flicker_corner / frequencies[0]) if frequencies else white
+        current = next(iter(self._currents().values()), None)
+        return white if current is None else white * math.sqrt(1 + table.flicker_corner / current.frequency)
 
     def supply_current(self) -> float:
         """Current (A) through the coil of the magnet now."""
@@ -179,9 +192,14 @@ class Twin:
         """In-plane field (T) at `time` (s): the supply follows its control voltage with a first-order lag."""
         return self._magnet.field(time)
 
+    def perpendicular_field(self, time: float) -> float:
+        """Field (T) along the film's normal at `time` (s)."""
+        return self._perpendicular_magnet.field(time)
+
     def sum_voltage(self, time: float) -> float:
         """Sum signal (V) of the detector at `time` (s)."""
-        return float(self._sum_voltages(np.array([time]))[0])
+        drift = 1 + self.table.laser_drift * math.sin(2 * math.pi * time / self.table.laser_drift_period)
+        return self._steady_sum(time) * drift
 
     def sample_current(self) -> Current | None:
         """Current through the sample, None while none flows."""
@@ -195,36 +213,72 @@ class Twin:
         drive = self.waveforms.get("coil_amplifier", self.coil_drive)
         return self._current(drive, self.table.amplifier_gain, "relay_coil", self.table.coil_phase)
 
+    def _calibration_current(self) -> Current | None:
+        return self.coil_current() or self.transverse_coil_current()
+
+    def transverse_coil_current(self) -> Current | None:
+        """Current through the coil of the in-plane field along y, None while none flows."""
+        drive = self.waveforms.get("coil_amplifier", self.coil_drive)
+        return self._current(drive, self.table.amplifier_gain, "relay_transverse_coil", self.table.coil_phase)
+
+    def _currents(self) -> dict[CurrentPath, Current]:
+        """Every current that flows, by its path."""
+        currents: dict[CurrentPath, Current | None] = {
+            "sample": self.sample_current(),
+            "coil": self.coil_current(),
+            "transverse_coil": self.transverse_coil_current(),
+        }
+        return {path: current for path, current in currents.items() if current is not None}
+
     def _current(self, drive: Drive, gain: float, contact: str, phase: float) -> Current | None:
         if not (self._lines[contact] and drive.running and drive.amplitude):
             return None
         return Current(drive.amplitude * gain, drive.frequency, phase, drive.start)
 
     def _signals(self, time: float) -> list[tuple[Current, dict[int, complex]]]:
+        """Voltages (V rms, complex) at the lock-in's input at `time`, by current and harmonic."""
+        if self._lines["signal_detector"]:
+            return self._optical_signals(time)
+        connected = next((signal for signal in get_args(Signal) if self._lines[f"signal_{signal}"]), None)
+        if connected is None:
+            return []
+        field = self.perpendicular_field(time)
+        found = []
+        for path, current in self._currents().items():
+            volts = self._contacts.voltage(connected, path, current.amplitude, field) / math.sqrt(2)
+            found.append((current, {1: cmath.rect(volts, current.phase)}))
+        return found
+
+    def _optical_signals(self, time: float) -> list[tuple[Current, dict[int, complex]]]:
         """Voltages (V rms, complex) of the difference output at `time`, by current and harmonic."""
         at = self._surroundings(time)
         response = self._detection(time)[1]
         film = self._kerr.reflectance(at.x, at.y)[1]
         scale = self.table.gain * self.sum_voltage(time) * film / math.sqrt(2)
         found = []
-        current = self.sample_current()
-        if current is not None:
-            angles = self._kerr.of_sample_current(current.amplitude, at)
+        for path, current in self._currents().items():
             turn = cmath.exp(1j * current.phase)
-            first = scale * (response * angles[1]).real * turn + self.table.pick_up
-            found.append((current, {1: first, 2: scale * (response * angles[2]).real * HEAT * turn**2}))
-        current = self.coil_current()
-        if current is not None:
-            induction = current.amplitude * self.sample.coil.field_per_ampere.value
-            angle = self._kerr.of_calibration_field(induction, at)
-            turn = cmath.exp(1j * current.phase)
-            found.append((current, {1: scale * (response * angle).real * turn + self.table.pick_up}))
+            angles = self._angles(path, current.amplitude, at)
+            voltages = {1: scale * (response * angles[1]).real * turn + self.table.pick_up}
+            if 2 in angles:
+                voltages[2] = scale * (response * angles[2]).real * HEAT * turn**2
+            found.append((current, voltages))
         return found
 
+    def _angles(self, path: CurrentPath, current: float, at: Surroundings) -> dict[int, complex]:
+        """Complex Kerr angles (rad, peak) of a current (A peak) on `path`, by harmonic."""
+        if path == "sample":
+            return self._kerr.of_sample_current(current, at)
+        coil = self.sample.coil
+        if path == "coil":
+            return {1: self._kerr.of_calibration_field(current * coil.field_per_ampere.value, at)}
+        transverse = coil.transverse_field_per_ampere
+        return {1: self._kerr.of_transverse_field(current * transverse.value, at) if transverse else 0j}
+
     def _difference(self, times: FloatArray) -> FloatArray:
-        """Difference output (V): imbalance, every harmonic of every current, mains and noise."""
+        """Input of the lock-in (V): imbalance, every harmonic of every current, mains and noise."""
         middle = float(times[len(times) // 2])
-        volts = self._sum_voltages(times) * self._detection(middle)[0]
+        volts = self._sum_voltages(times) * self._detection(middle)[0] * self._lines["signal_detector"]
         for current, voltages in self._signals(middle):
             turns = 2 * math.pi * current.frequency * (times - current.start)
             for harmonic, voltage in voltages.items():
@@ -252,14 +306,17 @@ class Twin:
         return np.asarray(_MARKER * (sine > 0.0) if drive is self.sample_drive else drive.amplitude * sine)
 
     def _sum_voltages(self, times: FloatArray) -> FloatArray:
-        if self._lines["shutter_closed"]:
-            return np.zeros_like(times)
-        time = float(times[len(times) // 2])
-        x, y = self._spot(time)
         drift = 1 + self.table.laser_drift * np.sin(2 * math.pi * times / self.table.laser_drift_period)
+        return np.asarray(self._steady_sum(float(times[len(times) // 2])) * drift)
+
+    def _steady_sum(self, time: float) -> float:
+        """Sum signal (V) without the drift of the laser, which alone changes within a record."""
+        if self._lines["shutter_closed"]:
+            return 0.0
+        x, y = self._spot(time)
         reflected = self._kerr.reflectance(x, y)[0]
         passed = math.cos(2 * math.radians(self.axes["attenuator"].position(time))) ** 2
-        return np.asarray(self.table.laser_power * passed * drift * reflected * self.table.responsivity)
+        return self.table.laser_power * passed * reflected * self.table.responsivity
 
     def _spot(self, time: float) -> tuple[float, float]:
         """Spot from the centre of the square (m)."""

@@ -32,6 +32,10 @@ class TwinTable(Table):
     # --- heating: Kerr angle (rad) at 2f per square of the current through the sample, and excess at 1f per square
     heating_second_harmonic: Complex = 0j  # rad/A^2
     heating_first_harmonic: Annotated[float, Unit.number("1/A^2")] = 0.0
+    # --- contacts of the sample
+    resistance_heating: Annotated[float, Unit.number("1/A^2")] = 0.0  # relative rise at 1f per square of the current
+    anomalous_hall_resistivity: Annotated[float, Unit.number("ohm m")] = 2e-9  # at m_z = 1
+    ordinary_hall_coefficient: Annotated[float, Unit.number("ohm m/T")] = 1e-10
     # --- substrate: Verdet constant (light from below passes twice), reflectance beside the film
     verdet_constant: Annotated[float, Unit.number("rad/(T m)")] = 0.0
     substrate_thickness: Annotated[float, Unit.number("m"), Field(ge=0)] = 0.5e-3
@@ -52,19 +56,23 @@ class TwinTable(Table):
     flicker_corner: Annotated[float, Unit.number("Hz"), Field(ge=0)] = 0.0  # where 1/f noise equals the white one
     detector_bandwidth: Annotated[float, Unit.number("Hz"), Field(gt=0)] = 500e3
     mains: Annotated[float, Unit.number("V"), Field(ge=0)] = 0.0  # 50 Hz on the difference, peak
+    sum_offset: Annotated[float, Unit.number("V")] = 0.0  # of the sum output in the dark
     sum_noise: Annotated[float, Unit.number("V"), Field(ge=0)] = 2e-4
     pick_up: Annotated[float, Unit.number("V")] = 0.0  # rms, in phase with the reference, with light or without
     # --- reference and phase of each current path against it
     sample_phase: Annotated[float, Unit.number("rad")] = 0.21
     coil_phase: Annotated[float, Unit.number("rad")] = -0.61
     reference_lost_after: Annotated[float, Unit.number("s"), Field(ge=0)] = 0.0  # 0: never
-    # --- magnet, Hall probe, amplifiers, stage
+    # --- magnets, Hall probe, amplifiers, stage
     magnet_gain: Annotated[float, Unit.number("T/V"), Field(gt=0)] = 0.0206
     magnet_field_per_ampere: Annotated[float, Unit.number("T/A"), Field(gt=0)] = 0.0206
     magnet_lag: Annotated[float, Unit.number("s"), Field(ge=0)] = 0.05
     hall_gain: Annotated[float, Unit.number("V/T"), Field(gt=0)] = 45.0
     hall_offset: Annotated[float, Unit.number("T")] = 0.15e-3
-    hall_noise: Annotated[float, Unit.number("V"), Field(ge=0)] = 1e-4
+    perpendicular_magnet_gain: Annotated[float, Unit.number("T/V"), Field(gt=0)] = 0.26
+    perpendicular_hall_gain: Annotated[float, Unit.number("V/T"), Field(gt=0)] = 3.5
+    perpendicular_hall_offset: Annotated[float, Unit.number("T")] = 0.5e-3
+    hall_noise: Annotated[float, Unit.number("V"), Field(ge=0)] = 1e-4  # of each Hall probe
     gaussmeter_offset: Annotated[float, Unit.number("T")] = 0.15e-3
     gaussmeter_noise: Annotated[float, Unit.number("T"), Field(ge=0)] = 2e-6
     amplifier_gain: Annotated[float, Unit.number("A/V"), Field(gt=0)] = 0.1

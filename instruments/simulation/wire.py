@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import math
+import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 
@@ -36,6 +38,8 @@ _MODELS: dict[str, Callable[[Twin], Device]] = {
     "LakeShore425": SimulatedLakeShore425,
 }
 _count = itertools.count(1)
+_TURN = re.compile(r"Turn (\w+) to (\S+) degrees")
+_MOUNT = re.compile(r"Put the quarter-wave plate (into|out of) the beam")
 
 
 class SimulatedWire:
@@ -94,6 +98,13 @@ class SimulatedWire:
         if entry.model == "ELL14":
             return SimulatedElliptecBus(self.twin, entry.axes)
         return _MODELS[entry.model](self.twin)
+
+    def operator(self, request: str) -> None:
+        """Do at once what a person is asked for; a new sample lies there already, since the bench was opened for it."""
+        if turn := _TURN.match(request):
+            self.twin.axes[turn[1]].move_to(float(turn[2]), math.inf, self.twin.clock.now())
+        if mount := _MOUNT.match(request):
+            self.twin.digital_output("quarter_wave_in", mount[1] == "into")
 
     def close(self) -> None:
         """Stop server and bus; nothing is left running."""
