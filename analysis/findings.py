@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from analysis.finding import Finding
+from analysis.polarization_sweep import analyze_polarization_sweep, in_plane_field
 from analysis.position_scan import analyze_position_scan, self_calibration
 from analysis.sample import Sample
 
@@ -15,11 +16,14 @@ if TYPE_CHECKING:
 RunAnalysis = Callable[["xarray.Dataset", Sample], Finding]
 """Takes a run from `load_run` and the sample in it; raises AnalysisError where the run does not carry the answer."""
 
-ANALYSES: Mapping[str, RunAnalysis] = {"position-scan": analyze_position_scan}
+ANALYSES: Mapping[str, RunAnalysis] = {
+    "polarization-sweep": analyze_polarization_sweep,
+    "position-scan": analyze_position_scan,
+}
 """Analysis of one run by the name of its procedure."""
 
 BatchAnalysis = Callable[[Sequence["xarray.Dataset"], Sample], Finding | None]
 """Takes all runs of one procedure on one sample in one recipe; None where together they tell no more than alone."""
 
-BATCH_ANALYSES: Mapping[str, BatchAnalysis] = {"position-scan": self_calibration}
+BATCH_ANALYSES: Mapping[str, BatchAnalysis] = {"polarization-sweep": in_plane_field, "position-scan": self_calibration}
 """Analysis of several runs by the name of their procedure."""

@@ -27,9 +27,7 @@ _SAME_FIELD = 0.02  # relative difference of fields that count as equal
 
 def polarization_design(polarization: FloatArray) -> FloatArray:
     """Responses (n, 3) of the signal at `polarization` (n,) (rad) to its polar, cos 2 alpha and sin 2 alpha parts."""
-    return np.stack(
-        [np.ones_like(polarization), np.cos(2 * polarization), np.sin(2 * polarization)], axis=-1
-    )
+    return np.stack([np.ones_like(polarization), np.cos(2 * polarization), np.sin(2 * polarization)], axis=-1)
 
 
 @dataclass(frozen=True)
@@ -63,32 +61,35 @@ def analyze_polarization_sweep(run: xarray.Dataset, sample: Sample) -> Finding:
     An AC swing dphi of the magnetisation in the plane adds 2 B cos 2(phi_m - alpha - alpha0) dphi (physics: the
     quadratic effect), which with phi_m along the field is Q cos 2 alpha0 cos 2 alpha - Q sin 2 alpha0 sin 2 alpha:
     linear least squares gives polar part, Q and alpha0, the latter between -45 and 45 degrees; the residual scatter
-    sets the scale.
+    sets the scale. alpha0 is the angle of the polarisation's zero to the magnetisation. Where it is not seen, it is
+    taken as zero: Q is then the cos 2 alpha part alone, which noise does not bias.
     """
     sweep = _sweep(run)
     fit = sweep.fit
     polar, cosine, sine = (float(value) for value in fit.values)
-    std = np.sqrt(np.diag(fit.covariance))
-    quadratic = math.copysign(math.hypot(cosine, sine), cosine)
-    slopes = np.array([0.0, cosine, sine]) / quadratic
-    quadratic_std = math.sqrt(slopes @ fit.covariance @ slopes)
-    quantities = {
-        "polar_signal": Estimate(polar, float(std[0]), "rad", dof=fit.dof),
-        "quadratic_signal": Estimate(quadratic, quadratic_std, "rad", dof=fit.dof),
-        "residual_bound": _difference(sweep),
-    }
+    quadratic, misalignment = cosine, None
+    weights = np.array([0.0, 1.0, 0.0])
     warnings = []
-    if abs(quadratic) > _CERTAIN * quadratic_std:
+    if math.hypot(cosine, sine) > _CERTAIN * math.sqrt(float(np.max(np.diag(fit.covariance)[1:]))):
+        quadratic = math.copysign(math.hypot(cosine, sine), cosine)
+        weights = np.array([0.0, cosine, sine]) / quadratic
         turn = np.array([0.0, sine, -cosine]) / (2 * quadratic**2)
-        quantities["misalignment"] = Estimate(
+        misalignment = Estimate(
             -math.atan(sine / cosine) / 2, math.sqrt(turn @ fit.covariance @ turn), "rad", dof=fit.dof
         )
-    else:
+    elif run.attrs["parameters"]["path"] != "coil":
         warnings.append(
             f"Quadratic signal must differ from zero by {_CERTAIN:g} standard errors to show the misalignment of the "
-            f"polarisation; it is {quadratic * 1e9:.2g} +- {quadratic_std * 1e9:.2g} nrad. Average longer, or use the "
-            "transverse coil."
+            f"polarisation; it is {quadratic * 1e9:.2g} +- {math.sqrt(fit.covariance[1, 1]) * 1e9:.2g} nrad. Average "
+            "longer, or use the transverse coil."
         )
+    quantities = {
+        "polar_signal": Estimate(polar, math.sqrt(fit.covariance[0, 0]), "rad", dof=fit.dof),
+        "quadratic_signal": Estimate(quadratic, math.sqrt(weights @ fit.covariance @ weights), "rad", dof=fit.dof),
+        "residual_bound": _difference(sweep),
+    }
+    if misalignment is not None:
+        quantities["misalignment"] = misalignment
     grid = np.linspace(np.min(sweep.polarization), np.max(sweep.polarization), 181)
     symmetry = "even" if run.attrs["parameters"]["path"] == "coil" else "odd"
     curve = Curve(
@@ -172,8 +173,8 @@ def in_plane_field(runs: Sequence[xarray.Dataset], sample: Sample) -> Finding | 
     warnings = []
     if abs(across) > _IMPROBABLE * across_std:
         warnings.append(
-            "The quadratic signals of sample and transverse coil do not vanish at the same polarisation, as those of two "
-            "fields along y do. Check that the coil's field lies along y and that nothing was moved between the runs."
+            "The quadratic signals of sample and transverse coil do not vanish at the same polarisation, as those of "
+            "two fields along y do. Check that the coil's field lies along y and that nothing moved between the runs."
         )
     field_noise = abs(known.value) * noise
     return Finding(

@@ -72,7 +72,7 @@ def analyze_position_scan(run: xarray.Dataset, sample: Sample) -> Finding:
     axis, kerr = parameters["axis"], parameters["signal"] == "kerr"
     quantities: dict[str, Estimate] = {}
     warnings: list[str] = []
-    edges = None
+    edges: SquareEdges | None = None
     if not kerr or parameters["span"] * 1e-6 > sample.geometry.width.value:
         try:
             edges = scan_edges(rows, axis)
@@ -80,6 +80,7 @@ def analyze_position_scan(run: xarray.Dataset, sample: Sample) -> Finding:
             if not kerr:
                 raise
             warnings.append(f"The middle of the square is not known from this scan: {error}")
+    if edges is not None:
         for name in scanned_axes(axis):
             quantities |= {f"centre_{name}": edges.centre[name], f"width_{name}": edges.width[name]}
         quantities["spot_diameter"] = edges.spot_diameter

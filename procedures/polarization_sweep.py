@@ -24,8 +24,8 @@ class PolarizationSweep(KerrMeasurement):
     """Kerr signal against the laser polarisation from 0 to 180 degrees, at a field and at its negative.
 
     The torque's signal does not depend on the polarisation, that of the quadratic effect goes as cos 2 alpha
-    (paper, Methods, and its ref. 20). The sweep tells them apart, finds the misalignment of the polarisation, and bounds
-    what the mean over 45 and 135 degrees leaves. The same sweep under a known in-plane field of a transverse
+    (paper, Methods, and its ref. 20). The sweep tells them apart, finds the misalignment of the polarisation, and
+    bounds what the mean over 45 and 135 degrees leaves. The same sweep under a known in-plane field of a transverse
     coil turns the quadratic part into the in-plane effective field of the current.
     """
 
@@ -99,7 +99,11 @@ class PolarizationSweep(KerrMeasurement):
         if self.target_error:
             noise = min(noise, self.target_error * 1e-9)
         current, field = self.current * 1e-3, self.highest_field()
-        angle = {"sample": asot_angle, "coil": calibration_angle}.get(self.path, lambda *_: 0j)(bench, current, field)
+        angle = 0j
+        if self.path == "sample":
+            angle = asot_angle(bench, current, field)
+        elif self.path == "coil":
+            angle = calibration_angle(bench, current, field)
         polar = angle.real if self.channel == "rotation" else angle.imag
         count = int(self.steps)
         std = np.full(count, noise / math.sqrt(2 * self.repeats))

@@ -144,10 +144,11 @@ class PositionScan(KerrMeasurement):
     def check(self, bench: Bench) -> None:
         """Hold every position, the field and the current against the limits; the reflected light needs its edges."""
         super().check(bench)
-        step, spot = self.span / (self.steps - 1), bench.file.laser.spot_diameter * 1e6
-        if self.signal == "reflectivity" and step > spot:
+        spot = round(bench.file.laser.spot_diameter * 1e6, 6)
+        least = math.ceil(self.span / spot) + 1
+        if self.signal == "reflectivity" and self.steps < least:
             raise InputError(
-                f"steps of a position scan must be at least {math.ceil(self.span / spot) + 1} over {self.span:g} um, "
+                f"steps of a position scan must be at least {least} over {self.span:g} um, "
                 f"so that an edge shows the spot of {spot:g} um; received {self.steps}. Take more, or a shorter span."
             )
         self._home = bench.stage.position()
@@ -198,12 +199,14 @@ class PositionScan(KerrMeasurement):
         if self.signal == "kerr":
             return super().measure(point, bench)
         x, y = bench.stage.position()
+        total = bench.sum_detector.read()
+        bench.power_on_sample(total)
         return {
             **dict.fromkeys((column.name for column in KERR_COLUMNS), math.nan),
             **self.asked(point),
             "time": bench.clock.now(),
             "field": bench.magnet.measure(),
-            "sum": bench.sum_detector.read(),
+            "sum": total,
             "current": 0.0,
             "stage_x": x,
             "stage_y": y,
@@ -256,7 +259,7 @@ class PositionScan(KerrMeasurement):
         self, bench: Bench, places: Mapping[Axis, FloatArray], middle: Mapping[Axis, float]
     ) -> dict[str, Estimate]:
         width, spot, light = bench.sample.geometry.width.value, bench.file.laser.spot_diameter, _full_light(bench)
-        if not width + spot < self.span * 1e-6 <= (self.steps - 1) * spot:
+        if not width + spot < self.span * 1e-6 < self.steps * spot:
             return {}
         values = [light, _BESIDE * light, spot, 0.0, 0.0]
         names = ["spot_diameter"]

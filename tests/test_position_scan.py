@@ -115,8 +115,8 @@ def test_map_finds_both_middles_and_is_drawn(open_simulated: Callable[..., Bench
 
 def test_scan_without_edges_fails_stored_with_the_stage_returned(bench: Bench, tmp_path: Path) -> None:
     bench.stage.move_to(1e-6, 2e-6)
-    result = measure(scan(span="30 um", then="centre", steps=5), bench, tmp_path)
-    assert (result.state, result.points) == (State.FAILED, 5)
+    result = measure(scan(span="30 um", then="centre", steps=9), bench, tmp_path)
+    assert (result.state, result.points) == (State.FAILED, 9)
     assert "both edges of the square along y" in result.reason and "larger span" in result.reason
     assert bench.stage.position() == pytest.approx((1e-6, 2e-6), abs=1e-9)
 
