@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.averaged_loops import field_response
+from analysis.detection import reported
 from analysis.errors import AnalysisError, IdentifiabilityError
 from analysis.finding import Curve, Finding, Map, file_name
 from analysis.least_squares import fit_linear
@@ -220,10 +221,10 @@ def _oersted_quantities(
     quantities["kerr_response"] = Estimate(
         kerr_response, math.hypot(noise, LEAD_UNCERTAINTY * kerr_response), "rad/T", noise
     )
-    if gradient < 0 and run.attrs["parameters"]["channel"] == "rotation":
+    if gradient < 0:
         warnings.append(
             "The Oersted slope has the opposite sign to the model's: a lead or the stage's y axis is reversed, or the "
-            'set-up reports rotation with polarity -1. A scan with path = "coil" in the same recipe tells which.'
+            'set-up reports this channel with the other sign. A scan with path = "coil" in the same recipe tells which.'
         )
     if edges is not None:
         centre = edges.centre["y"]
@@ -252,7 +253,7 @@ def model_response(run: xarray.Dataset, sample: Sample, field: float) -> float:
     wavelength = float(run.attrs["beam"]["incident_wavelength"][0])
     side = run.attrs.get("light_side", "top")
     response = complex(field_response(sample.stack(), np.array([field]), side, wavelength, calibration_field=1.0)[0])
-    return response.real if run.attrs["parameters"]["channel"] == "rotation" else response.imag
+    return reported(response, run.attrs["parameters"]["channel"])
 
 
 def _light_panels(

@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 from pymeasure.experiment.parameters import FloatParameter, IntegerParameter, ListParameter
 
+from analysis.detection import reported
 from analysis.errors import InputError
 from analysis.least_squares import fit_linear
 from analysis.polarization_sweep import polarization_design
@@ -104,7 +105,7 @@ class PolarizationSweep(KerrMeasurement):
             angle = asot_angle(bench, current, field)
         elif self.path == "coil":
             angle = calibration_angle(bench, current, field)
-        polar = angle.real if self.channel == "rotation" else angle.imag
+        polar = reported(angle, self.channel)
         count = int(self.steps)
         std = np.full(count, noise / math.sqrt(2 * self.repeats))
         design = polarization_design(np.linspace(0, math.pi, count))

@@ -10,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 from pymeasure.experiment.parameters import FloatParameter, IntegerParameter, ListParameter
 
+from analysis.detection import reported
 from analysis.errors import InputError
 from analysis.least_squares import fit_linear
 from analysis.oersted import LEAD_UNCERTAINTY, strip_gradient, strip_profile, strip_response
@@ -306,7 +307,7 @@ class PositionScan(KerrMeasurement):
     def _response(self, bench: Bench) -> float:
         """Kerr signal per out-of-plane field (rad/T) in the channel."""
         one_tesla = calibration_angle(bench, 1 / bench.sample.coil.field_per_ampere.value, self.field * 1e-3)
-        return one_tesla.real if self.channel == "rotation" else one_tesla.imag
+        return reported(one_tesla, self.channel)
 
     def _largest_signal(self, bench: Bench) -> float:
         """Kerr signal (rad, peak) of the model near the edge, or under the coil's field."""

@@ -1,0 +1,181 @@
+"""Does each procedure find the truth, as well as it expects and in the time that it plans? Pulls over seeds.
+
+Run from the project folder: python benchmarks/procedure_pulls.py NAME [SEEDS]
+
+The recipe NAME runs on the simulated bench in virtual time, once for each seed, and its analyses are held against the
+table of the twin. Prints, for each quantity of each run (its number first, "all" for what the runs give together), mean
+and width of the pulls and the scatter over the standard uncertainty that `expected` gives; then the planned duration
+over the virtual time. Exit code 1 where one of them does not hold: pulls and scatter by chance less than once in a
+thousand, duration within 20 %.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.special import chdtri, ndtri
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from acquisition import Run, load_recipe
+from analysis import load_run
+from analysis.averaged_loops import field_response
+from analysis.findings import ANALYSES, BATCH_ANALYSES
+from analysis.result import Estimate
+from analysis.run_analysis import sample_of
+from instruments import Bench, open_bench
+
+LEAST_PROBABILITY = 1e-3
+DURATION = 0.2
+
+Truth = Callable[[Bench], Mapping[str, float]]
+"""Quantities as the twin of a bench has them."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """How a recipe is tried: its truth, and settings of the recipe and of bench and twin."""
+
+    truth: Truth
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+def rotation(bench: Bench, field: float, **push: float) -> float:
+    """Kerr rotation (rad) of a push on the twin's film."""
+    assert bench.wire is not None
+    stack = bench.wire.twin.sample.stack()
+    return complex(field_response(stack, np.array([field]), "top", 780e-9, **push)[0]).real
+
+
+def of_position_scan(bench: Bench) -> dict[str, float]:
+    """Middle of the square after each scan, its width and the spot, the Oersted gradient and the coil's signal."""
+    assert bench.wire is not None
+    twin, table = bench.wire.twin, bench.wire.twin.table
+    width, coil = twin.sample.geometry.width.value, twin.sample.coil.field_per_ampere.value
+    truth = {"0.centre_x": 0.0, "0.width_x": width, "0.spot_diameter": table.spot_diameter}
+    for number in (1, 2):
+        truth |= {f"{number}.centre_y": -table.spot_offset, f"{number}.width_y": width}
+    truth |= {"2.magnetic_zero": -table.spot_offset, "2.oersted_gradient": table.oersted_gradient}
+    truth["3.kerr_per_ampere"] = rotation(bench, 0.02, calibration_field=coil)
+    return truth
+
+
+def of_polarization_sweep(bench: Bench) -> dict[str, float]:
+    """Polar and quadratic signal of 40 mA, misalignment seen under the coil, and the in-plane field of the current."""
+    assert bench.wire is not None
+    twin, table = bench.wire.twin, bench.wire.twin.table
+    share = twin.sample.current_density(0.04) / table.torque_current_density
+    assert table.torque_top is not None
+    polar = rotation(bench, 0.02, torque_bottom=share * table.torque_bottom, torque_top=share * table.torque_top)
+    swing = table.transverse_field * 0.04 / (0.02 + table.anisotropy_field)
+    quadratic = 2 * table.quadratic_kerr.real * swing
+    return {
+        "0.polar_signal": polar,
+        "0.quadratic_signal": quadratic,
+        "0.residual_bound": quadratic,
+        "1.polar_signal": 0.0,
+        "1.misalignment": table.polarization_misalignment,
+        "all.transverse_field_per_ampere": table.transverse_field,
+    }
+
+
+GAIN = {"bench.sum_detector.gain": 0.96}  # as the twin's: the absolute signal rests on it
+CASES: Mapping[str, Case] = {
+    "position-scan": Case(of_position_scan, {}, GAIN),
+    "polarization-sweep": Case(of_polarization_sweep, {}, {**GAIN, "twin.easy_axis": 0.0}),
+}
+"""How recipes are tried, by name."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one seed gave: found, expected and true quantities, and planned over virtual duration of each run."""
+
+    found: Mapping[str, Estimate]
+    expected: Mapping[str, Estimate]
+    truth: Mapping[str, float]
+    durations: tuple[float, ...]
+
+
+def outcome(name: str, seed: int) -> Outcome:
+    """Run every procedure of a recipe, and analyse them alone and together."""
+    case = CASES[name]
+    found: dict[str, Estimate] = {}
+    expected: dict[str, Estimate] = {}
+    durations, runs = [], []
+    with (
+        open_bench(settings={**case.settings, "twin.seed": seed}) as bench,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        for number, (kind, procedure) in enumerate(load_recipe(name, case.recipe).procedures):
+            expected |= {f"{number}.{key}": value for key, value in procedure.expected(bench).items()}
+            planned, start = procedure.duration(bench), bench.clock.now()
+            times: list[float] = []
+            one = Run(
+                procedure,
+                Path(folder),
+                name=kind,
+                number=number,
+                on_point=lambda index, total, row, times=times: times.append(row["time"]),  # type: ignore[misc]
+            )
+            result = one.execute(bench)
+            if result.path is None or result.reason:
+                raise SystemExit(f"seed {seed}: {result.reason}")
+            durations.append(planned / (times[-1] - start))
+            runs.append(load_run(result.path))
+            finding = ANALYSES[kind](runs[-1], sample_of(runs[-1]))
+            found |= {f"{number}.{key}": value for key, value in finding.quantities.items()}
+        if kind in BATCH_ANALYSES:
+            combined = BATCH_ANALYSES[kind](runs, sample_of(runs[0]))
+            found |= {f"all.{key}": value for key, value in (combined.quantities if combined else {}).items()}
+        return Outcome(found, expected, case.truth(bench), tuple(durations))
+
+
+def main() -> int:
+    """Print the table; 1 where something does not hold."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("name", choices=sorted(CASES))
+    parser.add_argument("seeds", nargs="?", type=int, default=20)
+    arguments = parser.parse_args()
+    outcomes = [outcome(arguments.name, seed) for seed in range(1, arguments.seeds + 1)]
+    count = len(outcomes)
+    largest_mean = -float(ndtri(LEAST_PROBABILITY / 2)) * 1.1 / count**0.5  # a little for Student's t
+    low, high = (
+        (chdtri(count - 1, probability) / (count - 1)) ** 0.5
+        for probability in (1 - LEAST_PROBABILITY / 2, LEAST_PROBABILITY / 2)
+    )
+    failed = False
+    print(f"{arguments.name}, {count} seeds; mean within {largest_mean:.2f}, widths within {low:.2f} to {high:.2f}")
+    print(f"{'quantity':32} {'truth':>11} {'found':>11} {'mean pull':>10} {'width':>7} {'scatter/expected':>17}")
+    for quantity in outcomes[0].truth:
+        truth = np.array([entry.truth[quantity] for entry in outcomes])
+        found = np.array([entry.found[quantity].value for entry in outcomes])
+        stds = np.array([entry.found[quantity].std for entry in outcomes], dtype=float)
+        pulls = (found - truth) / stds
+        mean, width = float(np.mean(pulls)), float(np.std(pulls, ddof=1))
+        good = abs(mean) < largest_mean and low < width < high * 1.1
+        scatter = np.nan
+        if quantity in outcomes[0].expected:
+            scatter = float(np.std(found, ddof=1)) / float(outcomes[0].expected[quantity].std or np.nan)
+            good &= low < scatter < high
+        failed |= not good
+        print(
+            f"{quantity:32} {truth[0]:11.4g} {np.mean(found):11.4g} {mean:10.2f} {width:7.2f} {scatter:17.2f}"
+            + ("" if good else "  FAILS")
+        )
+    durations = np.array([entry.durations for entry in outcomes])
+    late = bool(np.any(np.abs(durations - 1) > DURATION))
+    print(f"duration planned over virtual time: {durations.min():.3f} to {durations.max():.3f}{'  FAILS' * late}")
+    return int(failed or late)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
