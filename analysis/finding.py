@@ -49,7 +49,8 @@ class Curve:
         axes.errorbar(self.x, self.y, yerr=self.errors, fmt="o", ms=3.5, color=UP, mec="none", label="measured")
         if self.fit_x is not None and self.fit_y is not None:
             axes.plot(self.fit_x, self.fit_y, color=FIT, lw=1.2, label="fit")
-            axes.legend(fontsize=7, frameon=False)
+            axes.legend(fontsize=7, frameon=False, ncols=2)
+        axes.margins(y=0.22)
         _label(axes, self)
 
 

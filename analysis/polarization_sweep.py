@@ -64,7 +64,7 @@ def analyze_polarization_sweep(run: xarray.Dataset, sample: Sample) -> Finding:
     sets the scale. alpha0 is the angle of the polarisation's zero to the magnetisation. Where it is not seen, it is
     taken as zero: Q is then the cos 2 alpha part alone, which noise does not bias.
     """
-    sweep = _sweep(run)
+    sweep, path = _sweep(run), run.attrs["parameters"]["path"]
     fit = sweep.fit
     polar, cosine, sine = (float(value) for value in fit.values)
     quadratic, misalignment = cosine, None
@@ -77,7 +77,7 @@ def analyze_polarization_sweep(run: xarray.Dataset, sample: Sample) -> Finding:
         misalignment = Estimate(
             -math.atan(sine / cosine) / 2, math.sqrt(turn @ fit.covariance @ turn), "rad", dof=fit.dof
         )
-    elif run.attrs["parameters"]["path"] != "coil":
+    elif path != "coil":
         warnings.append(
             f"Quadratic signal must differ from zero by {_CERTAIN:g} standard errors to show the misalignment of the "
             f"polarisation; it is {quadratic * 1e9:.2g} +- {math.sqrt(fit.covariance[1, 1]) * 1e9:.2g} nrad. Average "
@@ -91,9 +91,9 @@ def analyze_polarization_sweep(run: xarray.Dataset, sample: Sample) -> Finding:
     if misalignment is not None:
         quantities["misalignment"] = misalignment
     grid = np.linspace(np.min(sweep.polarization), np.max(sweep.polarization), 181)
-    symmetry = "even" if run.attrs["parameters"]["path"] == "coil" else "odd"
+    symmetry = "even" if path == "coil" else "odd"
     curve = Curve(
-        f"Kerr signal, {symmetry} in the field",
+        f"Current in the {path.replace('_', ' ')}, {symmetry} in the field",
         "Polarisation (deg)",
         "Kerr signal (nrad)",
         np.degrees(sweep.polarization),

@@ -17,7 +17,7 @@ from analysis.least_squares import fit_linear
 from analysis.oersted import LEAD_UNCERTAINTY, fit_strip, strip_gradient, strip_profile
 from analysis.result import Estimate
 from analysis.sample import Sample
-from analysis.square_edges import Axis, SquareEdges, find_edges
+from analysis.square_edges import Axis, SquareEdges, find_edges, reflected_light
 from analysis.stack import FloatArray
 
 if TYPE_CHECKING:
@@ -235,7 +235,8 @@ def _oersted_quantities(
                 f"The Oersted field vanishes {distance * _UM:+.2f} um from the middle of the square along y: pick-up, "
                 "or a current that does not spread evenly. Read the pick-up with the beam blocked; look at the leads."
             )
-    grid = np.linspace(np.min(y), np.max(y), 100)
+    reach = 0.47 * width  # beyond what was fitted, short of where the strip's field diverges
+    grid = np.linspace(max(np.min(even.y), zero - reach), min(np.max(even.y), zero + reach), 200)
     return grid, slope * strip_profile(grid - zero, width)
 
 
@@ -264,9 +265,10 @@ def _light_panels(
         x, y = rows["stage_x"][good], rows["stage_y"][good]
         return [], [_map("Reflected light", "Detector sum (V)", x, y, rows["sum"][good])]
     place = rows[f"stage_{axis}"][good] * _UM
-    order = np.argsort(place, kind="stable")
-    fitted = None if edges is None else edges.fitted[order]
-    line = None if edges is None else place[order]
+    line = fitted = None
+    if edges is not None:
+        line = np.linspace(np.min(place), np.max(place), 400)
+        fitted = reflected_light([line / _UM], np.linspace(-1, 1, 400), edges.values)[0]
     return [
         Curve("Reflected light", f"Stage {axis} (µm)", "Detector sum (V)", place, rows["sum"][good], None, line, fitted)
     ], []

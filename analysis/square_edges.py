@@ -29,14 +29,14 @@ class SquareEdges:
         By axis (m).
     spot_diameter
         At 1/e^2 of the intensity (m).
-    fitted : (n,)
-        Sum signal of the model (V).
+    values : (5 + 2 axes,)
+        What `reflected_light` takes.
     """
 
     centre: Mapping[Axis, Estimate]
     width: Mapping[Axis, Estimate]
     spot_diameter: Estimate
-    fitted: FloatArray
+    values: FloatArray
 
 
 def reflected_light(
@@ -140,7 +140,7 @@ def find_edges(places: Mapping[Axis, FloatArray], time: FloatArray, total: Float
         dict(zip(places, found[5::2], strict=True)),
         dict(zip(places, found[6::2], strict=True)),
         found[2],
-        total - fit.residuals,
+        fit.values,
     )
 
 

@@ -115,7 +115,8 @@ def outcome(name: str, seed: int) -> Outcome:
         open_bench(settings={**case.settings, "twin.seed": seed}) as bench,
         tempfile.TemporaryDirectory() as folder,
     ):
-        for number, (kind, procedure) in enumerate(load_recipe(name, case.recipe).procedures):
+        for entry in load_recipe(name, case.recipe).runs:
+            number, kind, procedure = entry.number, entry.name, entry.procedure
             expected |= {f"{number}.{key}": value for key, value in procedure.expected(bench).items()}
             planned, start = procedure.duration(bench), bench.clock.now()
             times: list[float] = []
