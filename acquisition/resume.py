@@ -147,3 +147,10 @@ def require_same(earlier: EarlierRun, procedure: Measurement, name: str, bench: 
             f"Run {earlier.path.name} must be resumed as it was started; {'; '.join(differences)}. "
             "Give the same recipe, bench, sample and --set."
         )
+
+
+def return_stage(earlier: EarlierRun, bench: Bench) -> None:
+    """Move the stage to where it stood when the earlier run began: a new process, or a person, may have moved it."""
+    settings = earlier.metadata.get("instruments", {}).get("stage", {}).get("settings_start", {})
+    if "x" in settings and "y" in settings:
+        bench.stage.move_to(settings["x"][0], settings["y"][0])

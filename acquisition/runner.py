@@ -20,7 +20,7 @@ from acquisition.journal import Journal
 from acquisition.journal_file import JournalError
 from acquisition.pace import Pace, Progress
 from acquisition.preflight import make_folder, preflight, require_space
-from acquisition.resume import EarlierRun, earlier_run, require_same
+from acquisition.resume import EarlierRun, earlier_run, require_same, return_stage
 from acquisition.run_columns import columns_of
 from acquisition.states import Lifecycle, State
 from acquisition.storage import StorageError, finish_run
@@ -194,6 +194,8 @@ class Run:
             self.number = earlier.metadata["number"]
         require_space(self.folder, preflight(self.procedure, bench))
         make_folder(self.folder)
+        if earlier is not None:
+            return_stage(earlier, bench)
         journal = self._begin(bench, earlier)
         state, reason = State.FINISHED, ""
         interrupted: BaseException | None = None

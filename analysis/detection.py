@@ -34,6 +34,14 @@ def kerr_signal(voltage_rms: npt.ArrayLike, sum_voltage: npt.ArrayLike, gain: fl
     return math.sqrt(2) * np.asarray(voltage_rms, dtype=float) / (2 * gain * np.asarray(sum_voltage, dtype=float))
 
 
+def reported(angle: complex, channel: str) -> float:
+    """What the set-up reports (rad) of a complex Kerr angle theta + i eps: theta, or -eps in the channel "ellipticity".
+
+    The quarter-wave plate stands with its fast axis along the polarisation, which reads -2 eps (physics: detection).
+    """
+    return angle.real if channel == "rotation" else -angle.imag
+
+
 def filter_stages(slope: int) -> int:
     """Return the number of RC stages of a filter `slope` (dB per octave: 6, 12, 18 or 24)."""
     if slope not in FILTER_SLOPES:

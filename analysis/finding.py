@@ -11,6 +11,7 @@ from analysis.result import Estimate
 from analysis.stack import FloatArray
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
@@ -41,6 +42,56 @@ class Curve:
     fit_x: FloatArray | None = None
     fit_y: FloatArray | None = None
 
+    def draw(self, axes: Axes) -> None:
+        """Draw data and line."""
+        from analysis.figures import FIT, UP
+
+        axes.errorbar(self.x, self.y, yerr=self.errors, fmt="o", ms=3.5, color=UP, mec="none", label="measured")
+        if self.fit_x is not None and self.fit_y is not None:
+            axes.plot(self.fit_x, self.fit_y, color=FIT, lw=1.2, label="fit")
+            axes.legend(fontsize=7, frameon=False, ncols=2)
+        axes.margins(y=0.22)
+        _label(axes, self)
+
+
+@dataclass(frozen=True)
+class Map:
+    """One panel of a figure: a quantity over a plane, in colours that every reader tells apart.
+
+    Attributes
+    ----------
+    title
+        What is shown.
+    x_label, y_label, value_label
+        Axes and colour bar with their units.
+    x : (n,)
+    y : (m,)
+        Ascending positions of the values, in these units.
+    values : (m, n)
+        NaN where nothing was measured.
+    """
+
+    title: str
+    x_label: str
+    y_label: str
+    value_label: str
+    x: FloatArray
+    y: FloatArray
+    values: FloatArray
+
+    def draw(self, axes: Axes) -> None:
+        """Draw the colours and their bar."""
+        mesh = axes.pcolormesh(self.x, self.y, self.values, cmap="cividis", shading="nearest", rasterized=True)
+        axes.figure.colorbar(mesh, ax=axes, label=self.value_label)
+        axes.set_aspect("equal")
+        _label(axes, self)
+
+
+def _label(axes: Axes, panel: Curve | Map) -> None:
+    axes.set_xlabel(panel.x_label)
+    axes.set_ylabel(panel.y_label)
+    axes.set_title(panel.title, loc="left", fontsize=9)
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -58,7 +109,7 @@ class Finding:
         What was found, by name.
     warnings
         Doubts, one sentence each.
-    curves
+    curves, maps
         Panels of its figure.
     """
 
@@ -68,6 +119,7 @@ class Finding:
     quantities: Mapping[str, Estimate]
     warnings: tuple[str, ...] = ()
     curves: Sequence[Curve] = field(default=(), repr=False)
+    maps: Sequence[Map] = field(default=(), repr=False)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the form that the JSON output uses."""
@@ -79,22 +131,16 @@ class Finding:
         }
 
     def figure(self) -> Figure:
-        """Draw the curves, one panel each."""
-        from analysis.figures import FIT, UP, new_figure
+        """Draw curves and maps, one panel each."""
+        from analysis.figures import new_figure
 
-        count = max(1, len(self.curves))
+        panels: tuple[Curve | Map, ...] = (*self.curves, *self.maps)
+        count = max(1, len(panels))
         columns = min(count, 3)
         rows = -(-count // columns)
         figure = new_figure(3.6 * columns, 2.9 * rows)
-        for place, curve in enumerate(self.curves, 1):
-            axes = figure.add_subplot(rows, columns, place)
-            axes.errorbar(curve.x, curve.y, yerr=curve.errors, fmt="o", ms=3.5, color=UP, mec="none", label="measured")
-            if curve.fit_x is not None and curve.fit_y is not None:
-                axes.plot(curve.fit_x, curve.fit_y, color=FIT, lw=1.2, label="fit")
-                axes.legend(fontsize=7, frameon=False)
-            axes.set_xlabel(curve.x_label)
-            axes.set_ylabel(curve.y_label)
-            axes.set_title(curve.title, loc="left", fontsize=9)
+        for place, panel in enumerate(panels, 1):
+            panel.draw(figure.add_subplot(rows, columns, place))
         return figure
 
 

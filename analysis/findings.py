@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from analysis.angle_sweep import analyze_angle_sweep
 from analysis.current_sweep import analyze_current_sweep
 from analysis.finding import Finding
 from analysis.laser_power_sweep import analyze_laser_power_sweep
+from analysis.polarization_sweep import analyze_polarization_sweep, in_plane_field
+from analysis.position_scan import analyze_position_scan, self_calibration
 from analysis.sample import Sample
 
 if TYPE_CHECKING:
@@ -21,5 +23,13 @@ ANALYSES: Mapping[str, RunAnalysis] = {
     "current-sweep": analyze_current_sweep,
     "laser-power-sweep": analyze_laser_power_sweep,
     "angle-sweep": analyze_angle_sweep,
+    "polarization-sweep": analyze_polarization_sweep,
+    "position-scan": analyze_position_scan,
 }
 """Analysis of one run by the name of its procedure."""
+
+BatchAnalysis = Callable[[Sequence["xarray.Dataset"], Sample], Finding | None]
+"""Takes all runs of one procedure on one sample in one recipe; None where together they tell no more than alone."""
+
+BATCH_ANALYSES: Mapping[str, BatchAnalysis] = {"polarization-sweep": in_plane_field, "position-scan": self_calibration}
+"""Analysis of several runs by the name of their procedure."""

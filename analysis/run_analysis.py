@@ -15,7 +15,7 @@ from analysis import configuration
 from analysis.averaged_loops import SampleData, sample_data
 from analysis.errors import AnalysisError, AsotError, InputError
 from analysis.finding import Finding
-from analysis.findings import ANALYSES
+from analysis.findings import ANALYSES, BATCH_ANALYSES
 from analysis.loops import CHANNELS, measured_channels
 from analysis.result import TorqueResult
 from analysis.run_file import load_run, verify_run
@@ -134,6 +134,16 @@ def analyze(paths: Iterable[str | Path], *, current_density: float | None = None
                 continue
             findings.append(finding)
             warnings += [f"{finding.runs[0]}: {warning}" for warning in finding.warnings]
+    for batch in batches(run for run in runs if run.attrs["procedure"] in BATCH_ANALYSES):
+        procedure = batch[0].attrs["procedure"]
+        try:
+            combined = BATCH_ANALYSES[procedure](batch, sample_of(batch[0]))
+        except AsotError as error:
+            warnings.append(f"Runs of {procedure} not combined: {error}")
+            continue
+        if combined is not None:
+            findings.append(combined)
+            warnings += [f"{' and '.join(combined.runs)}: {warning}" for warning in combined.warnings]
     samples = []
     sweeps = [run for run in runs if run.attrs["procedure"] not in ANALYSES]
     for run in sweeps:
@@ -176,6 +186,15 @@ def measurements(runs: Iterable[xarray.Dataset]) -> list[list[xarray.Dataset]]:
         else:
             pooled.setdefault(sample, []).extend(members)
     return groups + list(pooled.values())
+
+
+def batches(runs: Iterable[xarray.Dataset]) -> list[list[xarray.Dataset]]:
+    """Group runs of one procedure on one sample that one recipe measured; a single one is no group."""
+    groups: dict[tuple[str, str, str], list[xarray.Dataset]] = {}
+    for run in runs:
+        sample = json.dumps([run.attrs["sample"], _sample_overrides(run)], sort_keys=True, default=str)
+        groups.setdefault((sample, run.attrs.get("batch", ""), run.attrs["procedure"]), []).append(run)
+    return [group for group in groups.values() if len(group) > 1]
 
 
 def _phase_warnings(run: xarray.Dataset) -> list[str]:

@@ -33,6 +33,7 @@ class LaserTable(Table):
     """The light."""
 
     wavelength: Annotated[Metre, Field(gt=0)] = 780e-9
+    spot_diameter: Annotated[Metre, Field(gt=0)] = 4e-6  # at 1/e^2 of the intensity; for estimates
 
 
 class NoiseTable(Table):
@@ -48,12 +49,15 @@ class NoiseTable(Table):
         Frequency (Hz) at which 1/f noise equals the white one; 0 for none.
     laser_power
         Usual power on the sample (W).
+    sum_noise
+        Of one reading of the detector sum (V rms).
     """
 
     shot_noise: Annotated[float, Unit.number("rad/Hz^0.5"), Field(ge=0)] = 12e-9
     input_noise: Annotated[float, Unit.number("V/Hz^0.5"), Field(ge=0)] = 6e-9
     flicker_corner: Annotated[float, Unit.number("Hz"), Field(ge=0)] = 0.0
     laser_power: Annotated[float, Unit.number("W"), Field(gt=0)] = 2e-3
+    sum_noise: Annotated[float, Unit.number("V"), Field(gt=0)] = 7.5e-5
 
 
 class InterlockTable(Table):

@@ -105,6 +105,10 @@ class ElliptecRotator(Observed):
         self._move(f"ma{pulses:08X}")
         self._compare()
 
+    def travel_time(self, start: float, stop: float) -> float:
+        """Time (s) of a turn from `start` to `stop` (rad) at the module's usual velocity."""
+        return abs(stop - start) / _VELOCITY + _POLL / 2 if stop != start else 0.0
+
     def move_by(self, angle: float) -> None:
         """Turn on by `angle` (rad)."""
         self._asked = self.angle() + angle
@@ -125,11 +129,6 @@ class ElliptecRotator(Observed):
         angle = self._asked + math.remainder(read - self._asked, math.tau)
         self._keep(angle=(angle, "rad"))
         return angle
-
-    def travel_time(self, start: float, stop: float) -> float:
-        """Time (s) of a turn from `start` to `stop` (rad), the way that stays within one revolution."""
-        way = abs((stop + self._zero) % math.tau - (start + self._zero) % math.tau)
-        return 0.0 if way <= self._resolution / 4 else way / _VELOCITY + _POLL
 
     def identity(self) -> str:
         """Return maker, model, serial number and firmware."""

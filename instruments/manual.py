@@ -50,6 +50,10 @@ class ManualRotator(Observed):
         self._prompt(f"Turn {self.role} to {math.degrees(angle + self._zero):.2f} degrees on its scale.")
         self._angle = angle
 
+    def travel_time(self, start: float, stop: float) -> float:
+        """Time (s) that a person is thought to take."""
+        return _BY_HAND if stop != start else 0.0
+
     def angle(self) -> float:
         """Angle (rad) that was asked for last.
 
@@ -62,10 +66,6 @@ class ManualRotator(Observed):
             raise DeviceError(self.role, "was not set yet.", "Set it before it is read.")
         self._keep(angle=(self._angle, "rad"))
         return self._angle
-
-    def travel_time(self, start: float, stop: float) -> float:
-        """Time (s) until a person has turned it, where that is needed."""
-        return 0.0 if start == stop else _BY_HAND
 
     def identity(self) -> str:
         """Return that a person turns it."""

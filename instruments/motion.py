@@ -85,14 +85,14 @@ class Esp300Axis:
                 "Check the recipe and `travel` in the bench file."
             )
 
+    def travel_time(self, start: float, stop: float) -> float:
+        """Time (s) of a move at the velocity that the controller had when it was opened."""
+        distance = abs(stop - start)
+        return distance / self._velocity + _POLL / 2 if distance > self._resolution else 0.0
+
     def position(self) -> float:
         """Position, read back."""
         return finite(self.name, "position", float(self._axis.position))
-
-    def travel_time(self, start: float, stop: float) -> float:
-        """Time (s) of a move at the velocity that the controller had when it was opened, and its messages."""
-        distance = abs(stop - start)
-        return 0.0 if distance <= self._resolution else distance / self._velocity + _POLL
 
     def identity(self) -> str:
         """Return the controller's answer to VE?."""
@@ -117,10 +117,20 @@ class Esp300Stage(Observed):
     def __init__(self, x: Esp300Axis, y: Esp300Axis) -> None:
         self._x, self._y = x, y
 
-    def move_to(self, x: float, y: float) -> None:
-        """Move to (x, y) in m; where either lies outside its travel, neither moves."""
+    def check_move(self, x: float, y: float) -> None:
+        """Raise `LimitError` where (x, y) in m lies outside the travel; sends nothing."""
         self._x.check_travel(x * 1e3)
         self._y.check_travel(y * 1e3)
+
+    def travel_time(self, start: tuple[float, float], stop: tuple[float, float]) -> float:
+        """Time (s) of a move: one axis after the other."""
+        return sum(
+            axis.travel_time(a * 1e3, b * 1e3) for axis, a, b in zip((self._x, self._y), start, stop, strict=True)
+        )
+
+    def move_to(self, x: float, y: float) -> None:
+        """Move to (x, y) in m; where either lies outside its travel, neither moves."""
+        self.check_move(x, y)
         self._x.move_to(x * 1e3)
         self._y.move_to(y * 1e3)
 
@@ -129,13 +139,6 @@ class Esp300Stage(Observed):
         x, y = self._x.position() * 1e-3, self._y.position() * 1e-3
         self._keep(x=(x, "m"), y=(y, "m"))
         return x, y
-
-    def travel_time(self, start: tuple[float, float], stop: tuple[float, float]) -> float:
-        """Time (s) of a move from `start` to `stop` (m), one axis after the other."""
-        return sum(
-            axis.travel_time(before * 1e3, after * 1e3)
-            for axis, before, after in zip((self._x, self._y), start, stop, strict=True)
-        )
 
     def identity(self) -> str:
         """Return the controller's identity."""
@@ -173,15 +176,15 @@ class Esp300Rotator(Observed):
         """Turn to `angle` (rad)."""
         self._axis.move_to(math.degrees(angle + self._zero))
 
+    def travel_time(self, start: float, stop: float) -> float:
+        """Time (s) of a turn from `start` to `stop` (rad)."""
+        return self._axis.travel_time(math.degrees(start), math.degrees(stop))
+
     def angle(self) -> float:
         """Angle (rad), read back."""
         angle = math.radians(self._axis.position()) - self._zero
         self._keep(angle=(angle, "rad"))
         return angle
-
-    def travel_time(self, start: float, stop: float) -> float:
-        """Time (s) for a turn from `start` to `stop` (rad)."""
-        return self._axis.travel_time(math.degrees(start), math.degrees(stop))
 
     def identity(self) -> str:
         """Return the controller's identity."""
@@ -215,13 +218,13 @@ class FlippedQuarterWave:
         """Turn to `angle` (rad)."""
         self._rotator.move_to(angle)
 
+    def travel_time(self, start: float, stop: float) -> float:
+        """Time (s) of a turn from `start` to `stop` (rad)."""
+        return self._rotator.travel_time(start, stop)
+
     def angle(self) -> float:
         """Angle (rad), read back."""
         return self._rotator.angle()
-
-    def travel_time(self, start: float, stop: float) -> float:
-        """Time (s) for a turn from `start` to `stop` (rad)."""
-        return self._rotator.travel_time(start, stop)
 
     def insert(self, inserted: bool) -> None:
         """Flip the plate into the beam, or out of it."""

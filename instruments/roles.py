@@ -198,16 +198,20 @@ class Magnet(Instrument, Protocol):
 class Stage(Instrument, Protocol):
     """Two-axis stage that moves the sample under the spot."""
 
+    def check_move(self, x: float, y: float) -> None:
+        """Raise LimitError where a position (m) lies outside the travel; sends nothing."""
+        ...
+
     def move_to(self, x: float, y: float) -> None:
         """Move to a position (m)."""
         ...
 
-    def position(self) -> tuple[float, float]:
-        """Position (m), read back."""
+    def travel_time(self, start: tuple[float, float], stop: tuple[float, float]) -> float:
+        """Time (s) that a move between two positions (m) is expected to take; sends nothing."""
         ...
 
-    def travel_time(self, start: tuple[float, float], stop: tuple[float, float]) -> float:
-        """Time (s) that a move from `start` to `stop` (m) is expected to take; sends nothing."""
+    def position(self) -> tuple[float, float]:
+        """Position (m), read back."""
         ...
 
 
@@ -218,12 +222,12 @@ class Rotator(Instrument, Protocol):
         """Turn to `angle` (rad)."""
         ...
 
-    def angle(self) -> float:
-        """Angle (rad), read back."""
-        ...
-
     def travel_time(self, start: float, stop: float) -> float:
         """Time (s) that a turn from `start` to `stop` (rad) is expected to take; sends nothing."""
+        ...
+
+    def angle(self) -> float:
+        """Angle (rad), read back."""
         ...
 
 

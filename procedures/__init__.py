@@ -6,12 +6,16 @@ from procedures.field_sweep import FieldSweep
 from procedures.kerr_measurement import KerrMeasurement
 from procedures.laser_power_sweep import LaserPowerSweep
 from procedures.measurement import Averaging, Measurement, Point, Reading
+from procedures.polarization_sweep import PolarizationSweep
+from procedures.position_scan import PositionScan
 
 PROCEDURES: dict[str, type[Measurement]] = {
     "field-sweep": FieldSweep,
     "current-sweep": CurrentSweep,
     "laser-power-sweep": LaserPowerSweep,
     "angle-sweep": AngleSweep,
+    "polarization-sweep": PolarizationSweep,
+    "position-scan": PositionScan,
 }
 """Procedures by the name that recipes use."""
 
@@ -31,6 +35,8 @@ __all__ = [
     "LaserPowerSweep",
     "Measurement",
     "Point",
+    "PolarizationSweep",
+    "PositionScan",
     "Reading",
     "procedure_name",
 ]

@@ -157,11 +157,7 @@ class KerrMeasurement(Measurement):
 
     def prepare(self, bench: Bench) -> None:
         """Choose the path, saturate, start the current, lock the reference, choose the lock-in's range."""
-        if bench.shutter is not None:
-            bench.shutter.open()
-        if bench.signal_switch is not None:
-            bench.signal_switch.select("detector")
-        bench.check_laser_power()
+        self.illuminate(bench)
         self.release(bench)
         bench.relay.select(self.source)
         bench.lock_in.configure(**self._filter)
@@ -172,6 +168,14 @@ class KerrMeasurement(Measurement):
         bench.clock.wait(self.settling_time(bench))
         reading = bench.lock_in.look()
         bench.lock_in.set_sensitivity(max(_HEADROOM * math.hypot(reading.x, reading.y), _LEAST_RANGE))
+
+    def illuminate(self, bench: Bench) -> None:
+        """Let the light through, and see that there is light and not too much of it."""
+        if bench.shutter is not None:
+            bench.shutter.open()
+        if bench.signal_switch is not None:
+            bench.signal_switch.select("detector")
+        bench.check_laser_power()
 
     def release(self, bench: Bench) -> None:
         """Bring both currents to zero."""

@@ -142,7 +142,11 @@ class Measurement(Procedure):  # type: ignore[misc]
     )
 
     columns: ClassVar[tuple[Column, ...]]
-    plot: ClassVar[Mapping[str, str]]
+
+    @property
+    @abstractmethod
+    def plot(self) -> Mapping[str, str]:
+        """Columns of the default plot: "signal" against "axis", and its "title"."""
 
     def __init__(self, **parameters: object) -> None:
         super().__init__()

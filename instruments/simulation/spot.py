@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 
+from analysis.oersted import strip_profile
+
 _INSIDE = 0.499  # of the width: the field of a thin strip diverges at its very edge
 
 
@@ -54,4 +56,4 @@ def oersted_field(y: float, gradient: float, width: float, current: float) -> fl
     b_z = gradient I (w/4) ln[(w/2 + y)/(w/2 - y)], with the gradient of an infinite strip its exact field.
     """
     place = max(-_INSIDE * width, min(_INSIDE * width, y))
-    return gradient * current * width / 4 * math.log((width / 2 + place) / (width / 2 - place))
+    return gradient * current * float(strip_profile(place, width))
