@@ -5,8 +5,8 @@ Run from the project folder: python benchmarks/procedure_pulls.py NAME [SEEDS]
 The recipe NAME runs on the simulated bench in virtual time, once for each seed, and its analyses are held against the
 table of the twin. Prints, for each quantity of each run (its number first, "all" for what the runs give together), mean
 and width of the pulls and the scatter over the standard uncertainty that `expected` gives; then the planned duration
-over the virtual time. Exit code 1 where one of them does not hold: pulls and scatter by chance less than once in a
-thousand, duration within 20 %.
+over the virtual time. Exit code 1 where one of them does not hold: means, widths and scatters together
+fail by chance less than once in a thousand campaigns, durations are within 20 %.
 """
 
 from __future__ import annotations
@@ -227,11 +227,9 @@ def main() -> int:
     arguments = parser.parse_args()
     outcomes = [outcome(arguments.name, seed) for seed in range(1, arguments.seeds + 1)]
     count = len(outcomes)
-    largest_mean = -float(ndtri(LEAST_PROBABILITY / 2)) * 1.1 / count**0.5  # a little for Student's t
-    low, high = (
-        (chdtri(count - 1, probability) / (count - 1)) ** 0.5
-        for probability in (1 - LEAST_PROBABILITY / 2, LEAST_PROBABILITY / 2)
-    )
+    each = LEAST_PROBABILITY / (3 * len(outcomes[0].truth))  # so many comparisons
+    largest_mean = -float(ndtri(each / 2)) * 1.1 / count**0.5  # a little for Student's t
+    low, high = ((chdtri(count - 1, chance) / (count - 1)) ** 0.5 for chance in (1 - each / 2, each / 2))
     failed = False
     print(f"{arguments.name}, {count} seeds; mean within {largest_mean:.2f}, widths within {low:.2f} to {high:.2f}")
     print(f"{'quantity':32} {'truth':>11} {'found':>11} {'mean pull':>10} {'width':>7} {'scatter/expected':>17}")

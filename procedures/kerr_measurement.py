@@ -156,11 +156,16 @@ class KerrMeasurement(Measurement):
         return next(self.points())
 
     def prepare(self, bench: Bench) -> None:
-        """Choose the path, saturate, start the current, lock the reference, choose the lock-in's range."""
+        """Choose the path, saturate, start the current, lock the reference, choose the lock-in's range.
+
+        The field is turned along the current unless the procedure turns it: an angle sweep before may have left it.
+        """
         self.illuminate(bench)
         self.release(bench)
         bench.relay.select(self.source)
         bench.lock_in.configure(**self._filter)
+        if bench.field_angle is not None and "field_angle" not in self.sets:
+            bench.field_angle.move_to(0.0)
         self.set(replace(next(self.points()), current=None), bench)
         self._start_current(bench)
         self.set(self.strongest(), bench)

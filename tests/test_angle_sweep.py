@@ -19,7 +19,7 @@ from analysis.result import Estimate
 from analysis.run_analysis import sample_of
 from instruments import Bench, open_bench
 from instruments.simulation.spot import oersted_field
-from procedures import AngleSweep
+from procedures import AngleSweep, FieldSweep
 
 TORQUE, ZERO, GAIN, OFFSET = 0.7e-6, math.radians(10), 0.9, 0.5e-6
 
@@ -105,6 +105,13 @@ def test_angles_go_there_and_back() -> None:
     points = list(AngleSweep.from_table({"field_angles": angles, "polarizations": ["45 deg"]}, "test").points())
     asked = [round(math.degrees(point.field_angle or 0)) for point in points]
     assert asked == [0, 90, 180, 270, 315, 225, 135, 45]
+
+
+def test_procedure_after_an_angle_sweep_has_its_field_along_the_current_again(bench: Bench) -> None:
+    assert bench.field_angle is not None
+    bench.field_angle.move_to(math.radians(45))
+    FieldSweep.from_table({"steps": 3, "time_constant": "10 ms"}, "test").prepare(bench)
+    assert bench.field_angle.angle() == pytest.approx(0, abs=1e-6)
 
 
 @pytest.mark.parametrize(
