@@ -26,7 +26,7 @@ FINAL_STATUSES = ("finished", "aborted", "failed", "interrupted")
 
 _RECORDING = "recording"
 _SPACING = 0.01  # s between points from which on each has a commit of its own: 100 points/s
-_BURST = 0.2  # s: so much may have been saved up for points that come closer now and then
+_BURST = 0.3  # s: so much may have been saved up for points that come closer now and then
 _GROUP = 0.05  # s: above that rate the points of this time share a commit
 _LOG_PAGES = 100  # a short log is soon overwritten in place, which costs half as much as one that grows
 _INSERT_POINT = "INSERT INTO points VALUES (?, ?)"
@@ -71,7 +71,7 @@ class Journal:
         self._pending: list[tuple[int, bytes]] = []
         self._pending_waveforms: list[tuple[int, bytes]] = []
         self._waveform: dict[str, Any] | None = None  # description of all of them
-        self._credit, self._seen, self._due, self._group_due = _BURST, 0.0, 0.0, 0.0
+        self._credit, self._seen, self._group_due = _BURST, 0.0, 0.0
         self._state = "opened for reading"
 
     @classmethod
@@ -162,7 +162,7 @@ class Journal:
     def append(self, values: Mapping[str, float], waveform: Waveform | None = None) -> int:
         """Store one point.
 
-        Below 100 points/s (wall time) the point is committed when this returns; above, points share a commit
+        Below 100 points/s (wall time, commits left out) the point is committed when this returns; above, points share a commit
         each 50 ms: `acknowledged` tells which are safe, and `flush` makes all of them so.
 
         Parameters
@@ -214,16 +214,16 @@ class Journal:
     def _commit_in_time(self) -> None:
         """Commit now, or leave it to a later point of the same group.
 
-        Each point spends `_SPACING` of the time that passes. Where none is left, points are coming fast, and what comes
-        within `_GROUP` goes together. A slow disk gets half of the time at most, of fast points a tenth.
+        Each point spends `_SPACING` of the time that passes beside commits. Where none is left, points are coming fast,
+        however slow the disk makes them, and what comes within `_GROUP` goes together: a tenth of the time at most.
         """
         now = time.monotonic()
         self._credit = min(self._credit + now - self._seen, _BURST)
         self._seen = now
-        if now >= (self._due if self._credit >= 0 else self._group_due):
+        if self._credit >= 0 or now >= self._group_due:
             self.flush()
-            cost = time.monotonic() - now
-            self._due, self._group_due = now + 2 * cost, now + max(_GROUP, 10 * cost)
+            self._seen = time.monotonic()
+            self._group_due = self._seen + max(_GROUP, 9 * (self._seen - now))
         self._credit = max(self._credit, 0.0) - _SPACING
 
     def extend(self, rows: Mapping[str, NDArray[np.float64]], waveforms: Iterable[tuple[int, Waveform]] = ()) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from acquisition.acknowledgements import Acknowledgements, PointListener
 from acquisition.averaging import average
 from acquisition.description import describe_run, note_end, safe_state_text
 from acquisition.heartbeat import Heartbeat
@@ -25,7 +26,6 @@ from acquisition.run_columns import columns_of
 from acquisition.states import Lifecycle, State
 from acquisition.storage import StorageError, finish_run
 from analysis.errors import AsotError, InputError
-from analysis.waveform import Waveform
 from instruments import Bench
 from instruments.errors import LimitError
 from instruments.interrupts import single_interrupt
@@ -65,10 +65,6 @@ class RunResult:
     def unsafe(self) -> list[str]:
         """Steps to the safe state that failed, by instrument."""
         return [f"{report.role}: {step}" for report in self.safe_state for step in report.failed]
-
-
-PointListener = Callable[[int, int, Reading], None]
-"""Called with index, number of points and reading, after the point was committed."""
 
 
 class Run:
@@ -263,7 +259,7 @@ class Run:
     def _measure(self, bench: Bench, journal: Journal, heartbeat: Heartbeat) -> None:
         first = journal.acknowledged + 1
         history: deque[tuple[int, Point]] = deque()
-        told = _Acknowledged(journal, self._on_point)
+        told = Acknowledgements(journal, self._on_point)
         prepared = False
         for index, point in self._points(journal):
             if index < first:
@@ -355,7 +351,7 @@ class Run:
             "monotonic_time": time.monotonic(),
         }
 
-    def _safe_point(self, bench: Bench, told: _Acknowledged, heartbeat: Heartbeat) -> None:
+    def _safe_point(self, bench: Bench, told: Acknowledgements, heartbeat: Heartbeat) -> None:
         """Do between two points what was asked for meanwhile."""
         self._asked.clear()
         if self._pause and self.state is State.RUNNING:
@@ -437,28 +433,6 @@ def run(
         assert one.result is not None
         return one.result
     return one.execute(bench)
-
-
-class _Acknowledged:
-    """Appends rows to the journal, and tells the listener of each only after its commit."""
-
-    def __init__(self, journal: Journal, on_point: PointListener | None) -> None:
-        self._journal, self._on_point = journal, on_point
-        self._pending: deque[tuple[int, int, Reading]] = deque()
-
-    def append(self, row: Reading, waveform: Waveform | None, total: int) -> None:
-        self._pending.append((self._journal.append(row, waveform), total, row))
-        self._tell()
-
-    def flush(self) -> None:
-        self._journal.flush()
-        self._tell()
-
-    def _tell(self) -> None:
-        while self._pending and self._pending[0][0] <= self._journal.acknowledged:
-            event = self._pending.popleft()
-            if self._on_point is not None:
-                self._on_point(*event)
 
 
 def _store(journal: Journal, state: State, reason: str, safe_state: list[SafeStateReport]) -> Path:
