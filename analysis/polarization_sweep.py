@@ -211,7 +211,7 @@ def _difference(sweep: _Sweep) -> Estimate:
     means, variances = [], []
     for angle in (0.0, math.pi / 2):
         distance = np.abs(np.angle(np.exp(2j * (sweep.polarization - angle)))) / 2
-        here = distance == np.min(distance)
+        here = distance < np.min(distance) + 1e-6
         means.append(float(np.mean(sweep.signal[here])))
         variances.append(scatter / int(np.sum(here)))
     return Estimate((means[0] - means[1]) / 2, math.sqrt(sum(variances)) / 2, "rad", dof=sweep.fit.dof)

@@ -66,7 +66,7 @@ class PositionScan(KerrMeasurement):
     )  # fmt: skip
     polarization = FloatParameter(
         "Polarisation", units="deg", default=45, minimum=-360, maximum=360,
-        description="Of the incident light; at 45 degrees to the current the quadratic effect vanishes",
+        description="Of the incident light for the Kerr signal; at 45 degrees the quadratic effect vanishes",
     )  # fmt: skip
     dwell = FloatParameter(
         "Dwell", units="s", default=0.1, minimum=0, maximum=60,
@@ -97,20 +97,20 @@ class PositionScan(KerrMeasurement):
         line = np.linspace(-self.span / 2, self.span / 2, self.steps) * 1e-6
         places_x = middle_x + line if self.axis != "y" else np.array([middle_x])
         places_y = middle_y + line if self.axis != "x" else np.array([middle_y])
-        polarization = math.radians(self.polarization)
-        channel = self.channel
+        light = {"polarization": math.radians(self.polarization), "channel": self.channel}
         count = 0
         for row, y in enumerate(places_y.tolist()):
             columns = range(len(places_x)) if row % 2 == 0 else reversed(range(len(places_x)))
             for column in columns:
                 place = row * len(places_x) + column
-                point = Point(x=float(places_x[column]), y=y, polarization=polarization, channel=channel)
+                point = Point(x=float(places_x[column]), y=y, sequence=place)
                 if self.signal == "reflectivity":
-                    yield replace(point, sequence=place)
+                    yield point
                     continue
                 sides = (0, 1) if count % 2 == 0 else (1, 0)
                 for side in sides:
-                    yield replace(point, field=(1 - 2 * side) * self.field * 1e-3, sequence=2 * place + side)
+                    field = (1 - 2 * side) * self.field * 1e-3
+                    yield replace(point, field=field, sequence=2 * place + side, **light)
                 count += 1
 
     def pass_count(self) -> int:
@@ -135,8 +135,11 @@ class PositionScan(KerrMeasurement):
         return None if self.signal == "reflectivity" else super().averaging()
 
     def asked(self, point: Point) -> Reading:
-        """Return the stage's own position, not that from where it stood."""
-        return {**super().asked(self._on_stage(point)), "field_set": point.field or 0.0}
+        """Return the stage's own position; the reflected light leaves the plates as they are, and the field at zero."""
+        asked = super().asked(self._on_stage(point))
+        if self.signal == "reflectivity":
+            asked |= {"field_set": 0.0, "polarization": math.nan}
+        return asked
 
     def _on_stage(self, point: Point) -> Point:
         assert point.x is not None and point.y is not None
