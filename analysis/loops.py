@@ -154,12 +154,18 @@ class Amplitude:
         Standard deviation of one datum in rotation and ellipticity (rad), from the residual scatter.
     dof
         Degrees of freedom of that scatter.
+    channel_covariance : (2, 2, 2)
+        Parts of the covariance that the noise of rotation and of ellipticity cause.
+    channel_dof : (2,)
+        Degrees of freedom of the scatter of each.
     """
 
     value: complex
     covariance: FloatArray
     std: FloatArray
     dof: int
+    channel_covariance: FloatArray
+    channel_dof: FloatArray
 
 
 def fit_amplitude(
@@ -197,7 +203,12 @@ def fit_amplitude(
         if not np.all(std > 0):  # noise-free data: any weights do
             std = np.full(2, max(float(np.max(std)), 1e-18))
     fit = fit_linear(design, data, np.repeat(std, (len(theta), len(epsilon))), names)
-    return Amplitude(complex(*fit.values), fit.covariance, std, len(data) - 2)
+    parts = [
+        fit.covariance @ (rows.T @ rows / scale**2) @ fit.covariance
+        for rows, scale in zip((rows_theta, rows_epsilon), std, strict=True)
+    ]
+    own_dof = np.array([len(theta) - 1.0, len(epsilon) - 1.0])
+    return Amplitude(complex(*fit.values), fit.covariance, std, len(data) - 2, np.array(parts), own_dof)
 
 
 def fit_inverse_field(

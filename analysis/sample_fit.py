@@ -123,7 +123,7 @@ def fit_sample(
     model = _Model(
         data, coercive_field, calibration_angle, calibration_field, torque, tuple(nuisances), side, wavelength
     )
-    fit = model.fit(stack)
+    fit = replace(model.fit(stack), scatter_dof=model.scatter_dof(stack))
     thickness = float(np.asarray(stack.single_film.thickness))
     conductivity = None if stack.single_film.conductivity is None else float(np.asarray(stack.single_film.conductivity))
     run_density = data.current / (width * thickness)
@@ -210,7 +210,29 @@ class _Model:
         return fit
 
     def _fit(self, stack: Stack, top: float, bottom: float) -> TorqueFit:
-        """Fit of a series of one film at zero field, to which loops are extrapolated like those of these torques."""
+        problem, odd = self._problem(stack, top, bottom)
+        return replace(problem.fit(), scatter_dof=float(odd.dof))
+
+    def scatter_dof(self, stack: Stack) -> float:
+        """Degrees of freedom behind the noise of the bottom torque, after Welch and Satterthwaite.
+
+        Each channel's noise is known from its own residuals, and often one channel carries nearly all the torque.
+        """
+        problem, odd = self._problem(stack, -1.0, 1.0)
+        values = problem.asot.values
+        step = 1e-3 * float(np.abs(values[0]))
+
+        def bottom(shift: complex) -> float:
+            moved = replace(problem, asot=replace(problem.asot, values=values + shift))
+            return float(moved.fit().faces()[0][1])
+
+        slope = np.array([bottom(step) - bottom(-step), bottom(1j * step) - bottom(-1j * step)]) / (2 * step)
+        matrix = product_matrices(np.array(self._at_zero(stack, torque_top=-1.0, torque_bottom=1.0)))
+        parts = np.array([slope @ matrix @ part @ matrix.T @ slope for part in odd.channel_covariance])
+        return float(np.sum(parts) ** 2 / np.sum(parts**2 / odd.channel_dof))
+
+    def _problem(self, stack: Stack, top: float, bottom: float) -> tuple[TorqueProblem, Amplitude]:
+        """Series of one film at zero field, to which loops are extrapolated like those of these torques."""
         odd = self.amplitude(stack, "sample", "odd", torque_top=top, torque_bottom=bottom)
         angle, noise = _scaled(odd, self._at_zero(stack, torque_top=top, torque_bottom=bottom))
         reference, reference_noise = self.calibration(stack)
@@ -233,7 +255,7 @@ class _Model:
             side=self.side,
             wavelength=self.wavelength,
         )
-        return replace(problem.fit(), scatter_dof=float(odd.dof))
+        return problem, odd
 
     def checks(self, stack: Stack) -> dict[str, Estimate]:
         """By-products that show whether the measurement was in order."""

@@ -6,7 +6,7 @@ Kinds: `field-sweep` is one ASOT sweep in both channels, its calibration measure
 recipe asot-demo with eleven fields per branch; `averaged`, run on request only, is such a pair with a shorter time
 constant, every point averaged to a target. Each seed measures in virtual time and analyses with `fit_sample`; noise
 alone is compared, systematics are not. One line per seed goes to FOLDER/KIND.jsonl: started again, it goes on there.
-Fewer fields make pulls wider: the noise of a channel is then known from a handful of residuals.
+Fewer fields make scatter and pulls larger: the weight of a channel is then known from a handful of residuals.
 
 Exit code 1 where a promise does not hold: scatter within 20 % of the planned uncertainty and within 15 % of the
 Cramer-Rao bound, planned duration within 20 % of the virtual time, pulls of mean 0 and width 1.

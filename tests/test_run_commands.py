@@ -95,7 +95,8 @@ def test_schema_names_every_parameter_of_every_procedure_and_shipped_recipes_kee
 
 def test_plan_says_points_duration_size_and_largest_values(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     out, _ = asot(capsys, "plan", "asot-demo", "--json", "--out", str(tmp_path / "out"))
-    entries = [json.loads(line) for line in out.splitlines()]
+    events = [json.loads(line) for line in out.splitlines()]
+    entries = [event for event in events if event["event"] == "plan"]
     assert [entry["points"] for entry in entries] == [204] * 4
     assert_allclose([entry["largest_current"] for entry in entries], [0.4, 0.4, 0.04, 0.04])
     assert_allclose(entries[2]["largest_current_density"], 2.5e10)
