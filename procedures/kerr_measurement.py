@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import ClassVar, TypedDict
+from typing import ClassVar
 
 from pymeasure.experiment.parameters import FloatParameter, ListParameter
 
@@ -12,9 +12,9 @@ from analysis import detection
 from analysis.loops import CHANNELS
 from analysis.run_file import Column
 from instruments import Bench
-from instruments.errors import DeviceError
 from instruments.roles import CurrentPath
-from procedures.measurement import Averaging, Measurement, Point, Reading
+from procedures.lock_in_measurement import LockInMeasurement
+from procedures.measurement import Averaging, Point, Reading
 from procedures.parameters import CurrentParameter
 
 _HEADROOM = 5.0  # lock-in range over the signal at the first point
@@ -51,12 +51,7 @@ KERR_COLUMNS = (
 """What `KerrMeasurement.measure` gives beside the set-points."""
 
 
-class _Filter(TypedDict):
-    time_constant: float
-    slope: int
-
-
-class KerrMeasurement(Measurement):
+class KerrMeasurement(LockInMeasurement):
     """A procedure that reads the Kerr signal under an AC current through the sample or round it.
 
     Subclasses name in `sets` which attributes of `Point` they set, and give `points`.
@@ -78,33 +73,10 @@ class KerrMeasurement(Measurement):
         maximum=1000,
         description="Amplitude of the AC current, peak",
     )
-    frequency = FloatParameter(
-        "Frequency", units="Hz", default=20150, minimum=1, maximum=100e3, description="Frequency of the current"
-    )
-    time_constant = FloatParameter(
-        "Time constant",
-        units="s",
-        default=1,
-        minimum=1e-5,
-        maximum=3e4,
-        description="Lock-in time constant per filter stage",
-    )
-    filter_slope = ListParameter(
-        "Filter slope", choices=[6, 12, 18, 24], default=24, description="Lock-in filter slope in dB per octave"
-    )
-    remainder = FloatParameter(
-        "Unsettled remainder", default=1e-3, minimum=1e-6, maximum=0.5,
-        description="Part of a step that may still be missing when a point is read",
-    )  # fmt: skip
     target_error = FloatParameter(
         "Target standard error", units="nrad", default=0, minimum=0, maximum=1e9,
         description="Each point is averaged until the Kerr signal is known so well; 0 for a single reading",
     )  # fmt: skip
-    longest_average = FloatParameter(
-        "Longest average", units="s", default=60, minimum=0, maximum=1e6,
-        description="Time after which a point is done even if the target is not reached",
-    )  # fmt: skip
-
     sets: ClassVar[tuple[str, ...]]
 
     def __init_subclass__(cls) -> None:
@@ -139,11 +111,6 @@ class KerrMeasurement(Measurement):
         """Return the one amplitude on the one path."""
         return {self.source: self.current * 1e-3}
 
-    def check(self, bench: Bench) -> None:
-        """Hold every set-point and the filter against the limits."""
-        super().check(bench)
-        bench.lock_in.check_filter(**self._filter)
-
     def strongest(self) -> Point:
         """Point with the largest signal, at which the lock-in's range is chosen; the first one by default."""
         return next(self.points())
@@ -166,28 +133,6 @@ class KerrMeasurement(Measurement):
         reading = bench.lock_in.read()
         bench.lock_in.set_sensitivity(max(_HEADROOM * math.hypot(reading.x, reading.y), _LEAST_RANGE))
 
-    def release(self, bench: Bench) -> None:
-        """Bring both currents to zero."""
-        for source in (bench.sample_source, bench.calibration_source):
-            source.set_amplitude(0.0)
-
-    def restore(self, bench: Bench) -> None:
-        """Ramp the current up again, and wait until the lock-in has followed."""
-        self._start_current(bench)
-        bench.clock.wait(self.settling_time(bench))
-
-    def _start_current(self, bench: Bench) -> None:
-        source = bench.source(self.source)
-        bench.lock_in.set_reference(source.reference, self.frequency, source.phase)
-        source.set_frequency(self.frequency)
-        source.set_amplitude(self.largest_currents()[self.source])
-        bench.clock.wait(1.0)
-        bench.lock_in.clear_status()  # of the unlock until the reference came
-        if bench.lock_in.read().status & 8:
-            raise DeviceError(
-                "lock_in", "reference is not locked.", "Check the cable from the phase marker to the reference input."
-            )
-
     def set(self, point: Point, bench: Bench) -> None:
         """Bring the bench to `point`: light, place, plates, field, current; moves only what changes."""
         if point.x is not None and point.y is not None:
@@ -208,25 +153,6 @@ class KerrMeasurement(Measurement):
             bench.magnet.set_field(point.field)
         if point.current is not None:
             bench.source(self.source).set_amplitude(point.current)
-
-    @property
-    def _filter(self) -> _Filter:
-        return {"time_constant": self.time_constant, "slope": self.filter_slope}
-
-    def settling_time(self, bench: Bench) -> float:
-        """Return the settling time of the lock-in's filter (s)."""
-        return bench.lock_in.settling_time(self.remainder, **self._filter)
-
-    def reading_time(self, bench: Bench) -> float:
-        """Return the time (s) that a reading of the lock-in takes."""
-        return bench.lock_in.reading_time(**self._filter)
-
-    def settle(self, bench: Bench) -> None:
-        """Wait for the filter; an overload counts only in the second half, where it could still be felt."""
-        half = self.settling_time(bench) / 2
-        bench.clock.wait(half)
-        bench.lock_in.clear_status()
-        bench.clock.wait(half)
 
     def measure(self, point: Point, bench: Bench) -> Reading:
         """Read lock-in, detector sum, field, and all that could explain them later."""
