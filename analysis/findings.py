@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from analysis.finding import Finding
+from analysis.hall_fit import hall_finding
+from analysis.resistance_fit import resistance_finding
 from analysis.sample import Sample
 
 if TYPE_CHECKING:
@@ -14,5 +16,8 @@ if TYPE_CHECKING:
 RunAnalysis = Callable[["xarray.Dataset", Sample], Finding]
 """Takes a run from `load_run` and the sample in it; raises AnalysisError where the run does not carry the answer."""
 
-ANALYSES: Mapping[str, RunAnalysis] = {}
+ANALYSES: Mapping[str, RunAnalysis] = {
+    "hall-loop": hall_finding,
+    "resistance": resistance_finding,
+}
 """Analysis of one run by the name of its procedure."""

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 
 from analysis import configuration
 from analysis.configuration import Complex, Table, Uncertain, Unit
+from analysis.constants import VACUUM_PERMEABILITY
 from analysis.materials import refractive_index
 from analysis.stack import Film, Index, Layer, Stack
 
@@ -184,6 +185,14 @@ class Sample(Table):
         """Width (m) at which the film alone would conduct as well as it does with its metal layers beside it."""
         beside = sum(layer.conductivity * layer.thickness for layer in (*self.above, *self.below))
         return self.geometry.width.value * (1 + beside / (self.film.conductivity.value * self.film.thickness.value))
+
+    @property
+    def average_effective_field(self) -> float:
+        """Effective field (T) that FMR or the Hall effect measures on the film: Beff - 2 (K_T + K_B)/(Ms d)."""
+        film = self.film
+        anisotropy = film.surface_anisotropy_bottom.value + film.surface_anisotropy_top.value
+        moment = film.saturation_induction.value / VACUUM_PERMEABILITY * film.thickness.value
+        return film.effective_field.value - 2 * anisotropy / moment
 
     @property
     def resistance(self) -> float:

@@ -22,6 +22,7 @@ _LEAST_RANGE = 200e-9  # V
 
 SET_POINTS: Mapping[str, Column] = {
     "field": Column("field_set", "T", "external field asked for", "set_point"),
+    "perpendicular_field": Column("field_set", "T", "field along the film's normal asked for", "set_point"),
     "polarization": Column("polarization", "rad", "incident polarisation asked for", "set_point"),
     "channel": Column("channel", "", "channel read: 0 Kerr rotation, 1 ellipticity", "set_point"),
     "current": Column("current_set", "A", "current (peak) asked for", "set_point"),

@@ -22,7 +22,7 @@ class Contacts:
         film, geometry = sample.film, sample.geometry
         thickness = film.thickness.value
         self._table = table
-        self._effective_field = film.effective_field.value
+        self._effective_field = sample.average_effective_field
         self._resistance = geometry.tap_distance.value / (
             geometry.width.value * thickness * film.conductivity.value
         )  # between the voltage taps, cold
