@@ -26,7 +26,7 @@ class Contacts:
         self._resistance = geometry.tap_distance.value / (
             geometry.width.value * thickness * film.conductivity.value
         )  # between the voltage taps, cold
-        self._anomalous = table.anomalous_hall_resistivity / thickness
+        self._anomalous = table.anomalous_hall_resistivity / thickness if film.magnetic else 0.0
         self._ordinary = table.ordinary_hall_coefficient / thickness
 
     def voltage(self, signal: Signal, path: CurrentPath, current: float, perpendicular_field: float) -> float:
