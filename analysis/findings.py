@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from analysis.finding import Finding
-from analysis.hall_fit import hall_finding
-from analysis.resistance_fit import resistance_finding
+from analysis.hall_loop import analyze_hall_loop
+from analysis.resistance import analyze_resistance
 from analysis.sample import Sample
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ RunAnalysis = Callable[["xarray.Dataset", Sample], Finding]
 """Takes a run from `load_run` and the sample in it; raises AnalysisError where the run does not carry the answer."""
 
 ANALYSES: Mapping[str, RunAnalysis] = {
-    "hall-loop": hall_finding,
-    "resistance": resistance_finding,
+    "hall-loop": analyze_hall_loop,
+    "resistance": analyze_resistance,
 }
 """Analysis of one run by the name of its procedure."""

@@ -23,9 +23,9 @@ from analysis.sample_fit import fit_sample
 from analysis.stack import Side, require
 from analysis.substrate_background import (
     SubstrateBackground,
+    analyze_blank,
     is_complete,
     light_side,
-    substrate_background,
     wavelength_of,
 )
 
@@ -136,7 +136,7 @@ def analyze(
         try:
             sample = sample_of(group[0])
             if not sample.film.magnetic:
-                found = substrate_background(group, sample).finding()
+                found = analyze_blank(group, sample).finding()
                 findings.append(found)
                 warnings += [f"{found.sample}: {warning}" for warning in found.warnings]
                 continue
@@ -191,7 +191,7 @@ def _background(blank: Iterable[str | Path], warnings: list[str]) -> SubstrateBa
             f"Blank must be one measurement of a sample with voigt = 0 in its file; received {len(groups)}. Give the "
             "folder of a run of recipe substrate."
         )
-    found = substrate_background(groups[0], sample_of(groups[0][0]))
+    found = analyze_blank(groups[0], sample_of(groups[0][0]))
     warnings += [f"{found.sample.name}: {warning}" for warning in found.warnings]
     return found
 

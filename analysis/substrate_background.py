@@ -163,7 +163,7 @@ class SubstrateBackground:
         }
 
 
-def substrate_background(runs: Sequence[xarray.Dataset], sample: Sample) -> SubstrateBackground:
+def analyze_blank(runs: Sequence[xarray.Dataset], sample: Sample) -> SubstrateBackground:
     """Find the background that a blank shows under both currents.
 
     Parameters

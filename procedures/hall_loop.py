@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 from pymeasure.experiment.parameters import FloatParameter, IntegerParameter
 
-from analysis.hall_fit import fit_hall_loop
+from analysis.hall_loop import fit_hall_loop
 from analysis.result import Estimate
 from analysis.run_file import Column
 from instruments import Bench

@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from analysis.errors import InputError
-from analysis.resistance_fit import conductivity, conductivity_effects, fit_voltages
+from analysis.resistance import conductivity, conductivity_effects, fit_voltages
 from analysis.result import Estimate, combined
 from analysis.run_file import Column
 from instruments import Bench

@@ -15,7 +15,7 @@ from analysis.result import Estimate
 from analysis.run_analysis import Analysis, analyze, run_files, sample_of
 from analysis.run_file import load_run
 from analysis.sample import FilmTable, read_sample
-from analysis.substrate_background import substrate_background
+from analysis.substrate_background import analyze_blank
 from instruments import open_bench
 
 BELOW = {"bench.light_side": "bottom", "twin.verdet_constant": 2.3, "twin.substrate_thickness": "0.5 mm"}
@@ -85,11 +85,11 @@ def test_blank_that_does_not_fit_is_refused(sample: Path, blank: Path) -> None:
     with pytest.raises(InputError, match="must be one measurement of a sample with voigt = 0"):
         analyze([sample], blank=[sample])
     runs = [load_run(path) for path in run_files([blank])]
-    background = substrate_background(runs, sample_of(runs[0]))
+    background = analyze_blank(runs, sample_of(runs[0]))
     with pytest.raises(AnalysisError, match="Side of the light must be that of the blank, 'bottom'"):
         background.pickups([run.assign_attrs(light_side="top") for run in runs])
     with pytest.raises(AnalysisError, match="missing: sample ellipticity"):
-        substrate_background(runs[:3], sample_of(runs[0]))
+        analyze_blank(runs[:3], sample_of(runs[0]))
 
 
 def test_film_without_voigt_parameter_needs_no_magnetic_constants() -> None:

@@ -13,8 +13,8 @@ from acquisition.csv_import import import_csv
 from acquisition.runner import Run
 from analysis.errors import AnalysisError, InputError
 from analysis.finding import Finding
-from analysis.hall_fit import fit_hall_loop
-from analysis.resistance_fit import conductivity
+from analysis.hall_loop import fit_hall_loop
+from analysis.resistance import conductivity
 from analysis.run_analysis import Analysis, analyze
 from analysis.sample import read_sample
 from analysis.stack import FloatArray

@@ -127,7 +127,7 @@ def _design(field: FloatArray, saturation: float) -> FloatArray:
     return np.stack([np.clip(field / saturation, -1.0, 1.0), field, np.ones_like(field)], axis=-1)
 
 
-def hall_finding(run: xarray.Dataset, sample: Sample) -> Finding:
+def analyze_hall_loop(run: xarray.Dataset, sample: Sample) -> Finding:
     """Anomalous Hall effect of a Hall bar.
 
     Parameters

@@ -94,7 +94,7 @@ def _sheet_conductances(sample: Sample, resistance: float) -> tuple[float, float
     return sheet, sum(layer.conductivity * layer.thickness for layer in (*sample.above, *sample.below))
 
 
-def resistance_finding(run: xarray.Dataset, sample: Sample) -> Finding:
+def analyze_resistance(run: xarray.Dataset, sample: Sample) -> Finding:
     """Resistance at zero current, conductivity of the film, and heating.
 
     Parameters

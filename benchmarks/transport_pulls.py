@@ -1,6 +1,6 @@
-"""Repeat a procedure over many seeds in virtual time: its analysis has to find the twin as well as was planned.
+"""Pulls of resistance, Hall loop and blank over seeds: the analyses have to find the twin as well as was planned.
 
-Run from the project folder: python benchmarks/procedure_pulls.py NAME [SEEDS]
+Run from the project folder: python benchmarks/transport_pulls.py NAME [SEEDS]
 
 Prints, for each quantity, mean and width of the pulls (0 and 1 are right; with the residual scatter of few data the
 width is that of Student's t), the scatter of the results over the uncertainty that was planned, and the planned
@@ -60,9 +60,19 @@ def _hall(random: np.random.Generator) -> tuple[Mapping[str, Any], Mapping[str, 
     return keys, truth
 
 
+def _blank(random: np.random.Generator) -> tuple[Mapping[str, Any], Mapping[str, float]]:
+    """Fused silica of half a millimetre, seen from below, with some pick-up."""
+    verdet = 2.3 * (1 + 0.1 * random.normal())
+    keys = {"verdet_constant": verdet, "substrate_thickness": 0.5e-3, "pick_up": 20e-9}
+    return keys, {"faraday_rotation": verdet * 1e-3, "null_rotation": 0.0, "null_ellipticity": 0.0}
+
+
 CASES: Mapping[str, Case] = {
     "resistance": Case("transport", {}, _resistance, procedures=("resistance",)),
     "hall-loop": Case("transport", {}, _hall, procedures=("hall-loop",)),
+    "substrate": Case(
+        "substrate", {"parameters.steps": 6}, _blank, sample="blank-al", bench={"bench.light_side": "bottom"}
+    ),
 }
 
 
