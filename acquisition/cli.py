@@ -206,8 +206,14 @@ def plan(
 @app.command()
 @paths_argument
 @click.option("--current-density", help="Report torques at this, e.g. '5e10 A/m^2'; by default at that of the runs.")
+@click.option(
+    "--blank",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Runs of a blank, or their folder: its background is taken off the calibration. May be repeated.",
+)
 @json_option
-def analyze(paths: tuple[Path, ...], current_density: str | None, as_json: bool) -> int:
+def analyze(paths: tuple[Path, ...], current_density: str | None, blank: tuple[Path, ...], as_json: bool) -> int:
     """Turn run files, or folders of them, into torques with uncertainties.
 
     Example: asot analyze asot-demo --json
@@ -217,7 +223,7 @@ def analyze(paths: tuple[Path, ...], current_density: str | None, as_json: bool)
     from analysis.run_analysis import analyze as analyze_runs
 
     density = None if current_density is None else option_quantity("--current-density", current_density, "A/m^2")
-    result = analyze_runs(paths, current_density=density)
+    result = analyze_runs(paths, current_density=density, blank=blank)
     if as_json:
         print(json.dumps(result.as_dict()))
     else:

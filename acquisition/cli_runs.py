@@ -154,14 +154,15 @@ def follow(run: str, out: Path, as_json: bool) -> int:
 @runs.command("import")
 @click.argument("csv", type=click.Path(path_type=Path))
 @click.option("--sample", required=True, help="Sample: a name in config/samples, or a path.")
+@click.option("--procedure", default="", help="Whose analysis fits the columns, e.g. hall-loop.")
 @click.option("--signal", help="Column to be plotted; the last one by default.")
 @click.option("--axis", help="Column to plot it against; the first one by default.")
 @folder_option
-def import_run(csv: Path, sample: str, signal: str | None, axis: str | None, out: Path) -> None:
+def import_run(csv: Path, sample: str, procedure: str, signal: str | None, axis: str | None, out: Path) -> None:
     """Make a run file of a CSV file that pymeasure wrote.
 
     Example: asot runs import old.csv --sample py32-fused-silica --out runs
     """
     from acquisition.csv_import import import_csv
 
-    click.echo(str(import_csv(csv, out, sample=sample, signal=signal, axis=axis)))
+    click.echo(str(import_csv(csv, out, sample=sample, procedure=procedure, signal=signal, axis=axis)))

@@ -18,7 +18,15 @@ from analysis.run_file import RESERVED_COLUMNS, Column
 _HEADER = re.compile(r"(?P<name>.*?)\s*(?:[(\[](?P<unit>[^)\]]*)[)\]])?\s*")
 
 
-def import_csv(source: Path, folder: Path, *, sample: str, signal: str | None = None, axis: str | None = None) -> Path:
+def import_csv(
+    source: Path,
+    folder: Path,
+    *,
+    sample: str,
+    procedure: str = "",
+    signal: str | None = None,
+    axis: str | None = None,
+) -> Path:
     """Make a run file of a CSV file that pymeasure wrote.
 
     Parameters
@@ -29,6 +37,8 @@ def import_csv(source: Path, folder: Path, *, sample: str, signal: str | None = 
         Where the run file goes; made if need be.
     sample
         Name of a file in config/samples, or a path.
+    procedure
+        Name of the procedure whose analysis fits the columns, e.g. "hall-loop"; by default what the header says.
     signal, axis
         Columns of the default plot, by their names in the run file; the last and the first by default.
 
@@ -62,7 +72,7 @@ def import_csv(source: Path, folder: Path, *, sample: str, signal: str | None = 
         raise InputError(f"{source} must not be imported yet; {path.with_suffix('.h5')} exists. Use that.")
     metadata = {
         "run_id": identifier,
-        "procedure": _comment(comments, "Procedure") or "imported",
+        "procedure": procedure or _comment(comments, "Procedure") or "imported",
         "parameters": _parameters(comments),
         "plot": {"signal": signal, "axis": axis, "title": source.stem},
         "start_time": written.isoformat(),

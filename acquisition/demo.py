@@ -153,7 +153,7 @@ def series_response(stacks: list[Stack], result: TorqueResult) -> Any:
 def write_figure(measured: SampleAnalysis, series: Series, out: Path) -> list[Path]:
     """Draw and save the figure of the demonstration."""
     sample = measured.sample
-    fits = fitted_loops(measured.data, sample.stack(), sample.film.coercive_field, wavelength=measured.wavelength)
+    fits = fitted_loops(measured.data, sample.stack(), sample.film.coercive_field, measured.side, measured.wavelength)
     note = (
         f"{sample.name}: efficiency {measured.result.efficiency}      "
         f"measured series: efficiency {series.result.efficiency}"

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from analysis.angle_sweep import analyze_angle_sweep
 from analysis.current_sweep import analyze_current_sweep
 from analysis.finding import Finding
+from analysis.hall_loop import analyze_hall_loop
 from analysis.laser_power_sweep import analyze_laser_power_sweep
 from analysis.polarization_sweep import analyze_polarization_sweep, in_plane_field
 from analysis.position_scan import analyze_position_scan, self_calibration
+from analysis.resistance import analyze_resistance
 from analysis.sample import Sample
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ ANALYSES: Mapping[str, RunAnalysis] = {
     "angle-sweep": analyze_angle_sweep,
     "polarization-sweep": analyze_polarization_sweep,
     "position-scan": analyze_position_scan,
+    "hall-loop": analyze_hall_loop,
+    "resistance": analyze_resistance,
 }
 """Analysis of one run by the name of its procedure."""
 

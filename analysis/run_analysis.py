@@ -16,12 +16,18 @@ from analysis.averaged_loops import SampleData, sample_data
 from analysis.errors import AnalysisError, AsotError, InputError
 from analysis.finding import Finding
 from analysis.findings import ANALYSES, BATCH_ANALYSES
-from analysis.loops import CHANNELS, measured_channels
 from analysis.result import TorqueResult
 from analysis.run_file import load_run, verify_run
 from analysis.sample import Sample
 from analysis.sample_fit import fit_sample
-from analysis.stack import require
+from analysis.stack import Side, require
+from analysis.substrate_background import (
+    SubstrateBackground,
+    analyze_blank,
+    is_complete,
+    light_side,
+    wavelength_of,
+)
 
 if TYPE_CHECKING:
     import xarray
@@ -44,8 +50,8 @@ class SampleAnalysis:
         Torques with uncertainties.
     data
         Averaged loops behind them.
-    wavelength
-        Of the light (m).
+    wavelength, side
+        Of the light (m), and where it came from.
     """
 
     sample: Sample
@@ -53,6 +59,7 @@ class SampleAnalysis:
     result: TorqueResult
     data: SampleData
     wavelength: float
+    side: Side = "top"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the form that the JSON output uses."""
@@ -84,7 +91,9 @@ def sample_of(run: xarray.Dataset) -> Sample:
     return configuration.validate(Sample, document, f"{name}, note sample")
 
 
-def analyze(paths: Iterable[str | Path], *, current_density: float | None = None) -> Analysis:
+def analyze(
+    paths: Iterable[str | Path], *, current_density: float | None = None, blank: Iterable[str | Path] = ()
+) -> Analysis:
     """Analyse run files.
 
     Parameters
@@ -93,6 +102,8 @@ def analyze(paths: Iterable[str | Path], *, current_density: float | None = None
         Run files, or folders of them.
     current_density
         Current density (A/m^2) to which torques are reported; that of the runs by default.
+    blank
+        Run files of a blank (recipe "substrate"), or folders of them: its background is taken off every calibration.
 
     Returns
     -------
@@ -101,29 +112,13 @@ def analyze(paths: Iterable[str | Path], *, current_density: float | None = None
     Raises
     ------
     InputError
-        Where a path does not exist, there is no run file at all, or the current density is 0.
+        Where a path does not exist, there is no run file at all, the current density is 0, or `blank` holds none.
     """
     if current_density is not None:
         require("current_density", current_density, "finite and above 0 A/m^2", current_density > 0, "Leave it out.")
     warnings: list[str] = []
-    runs = []
-    for path in run_files(paths):
-        try:
-            run = load_run(path)
-            if "sha256" in run.attrs:
-                verify_run(path)
-        except InputError as error:
-            warnings.append(f"{path.name} left out: {error}")
-            continue
-        if run.attrs["status"] != "finished":
-            warnings.append(f"{path.name} left out: its status is {run.attrs['status']}: {run.attrs['exit_reason']}")
-            continue
-        flagged = int((run["lock_in_status"] != 0).sum()) if "lock_in_status" in run else 0
-        if flagged:
-            warnings.append(
-                f"{path.name}: {flagged} of {run.sizes['point']} points left out for overload or lost reference."
-            )
-        runs.append(run)
+    runs = _finished_runs(paths, warnings)
+    background = _background(blank, warnings) if blank else None
     findings = []
     for run in runs:
         if run.attrs["procedure"] in ANALYSES:
@@ -146,17 +141,25 @@ def analyze(paths: Iterable[str | Path], *, current_density: float | None = None
             warnings += [f"{' and '.join(combined.runs)}: {warning}" for warning in combined.warnings]
     samples = []
     sweeps = [run for run in runs if run.attrs["procedure"] not in ANALYSES]
-    for run in sweeps:
-        warnings += _phase_warnings(run)
     for group in measurements(sweeps):
         name = _sample_overrides(group[0]).get("name", group[0].attrs["sample"].get("name"))
         try:
-            entry = _analyze_sample(group, current_density)
+            sample = sample_of(group[0])
+            if not sample.film.magnetic:
+                found = analyze_blank(group, sample).finding()
+                findings.append(found)
+                warnings += [f"{found.sample}: {warning}" for warning in found.warnings]
+                continue
+            for run in group:
+                warnings += _phase_warnings(run)
+            entry = _analyze_sample(group, sample, current_density, background)
         except AsotError as error:
             warnings.append(f"Sample {name} left out: {error}")
             continue
         samples.append(entry)
         result = entry.result
+        if background is not None:
+            findings.append(background.finding_for(sample, entry.data, result.current_density.value))
         if result.checks["imaginary_torque"].p_value() < _IMPROBABLE:
             warnings.append(
                 f"Sample {name}: rotation and ellipticity do not agree with opposite torques of equal size (chi2 "
@@ -164,6 +167,43 @@ def analyze(paths: Iterable[str | Path], *, current_density: float | None = None
                 "sample file, or fit both torques freely (fit_sample(..., torque='free'))."
             )
     return Analysis(tuple(samples), tuple(warnings), tuple(findings))
+
+
+def _finished_runs(paths: Iterable[str | Path], warnings: list[str]) -> list[xarray.Dataset]:
+    """Runs that can be analysed; `warnings` is told of the others, and of points that are left out."""
+    runs = []
+    for path in run_files(paths):
+        try:
+            run = load_run(path)
+            if "sha256" in run.attrs:
+                verify_run(path)
+        except InputError as error:
+            warnings.append(f"{path.name} left out: {error}")
+            continue
+        if run.attrs["status"] != "finished":
+            warnings.append(f"{path.name} left out: its status is {run.attrs['status']}: {run.attrs['exit_reason']}")
+            continue
+        flagged = int((run["lock_in_status"] != 0).sum()) if "lock_in_status" in run else 0
+        if flagged:
+            warnings.append(
+                f"{path.name}: {flagged} of {run.sizes['point']} points left out for overload or lost reference."
+            )
+        runs.append(run)
+    return runs
+
+
+def _background(blank: Iterable[str | Path], warnings: list[str]) -> SubstrateBackground:
+    """What the one measurement of a blank among the files `blank` shows."""
+    sweeps = [run for run in _finished_runs(blank, warnings) if run.attrs["procedure"] not in ANALYSES]
+    groups = [group for group in measurements(sweeps) if not sample_of(group[0]).film.magnetic]
+    if len(groups) != 1:
+        raise InputError(
+            f"Blank must be one measurement of a sample with voigt = 0 in its file; received {len(groups)}. Give the "
+            "folder of a run of recipe substrate."
+        )
+    found = analyze_blank(groups[0], sample_of(groups[0][0]))
+    warnings += [f"{found.sample.name}: {warning}" for warning in found.warnings]
+    return found
 
 
 def measurements(runs: Iterable[xarray.Dataset]) -> list[list[xarray.Dataset]]:
@@ -175,13 +215,12 @@ def measurements(runs: Iterable[xarray.Dataset]) -> list[list[xarray.Dataset]]:
     """
     batches: dict[tuple[str, str], list[xarray.Dataset]] = {}
     for run in runs:
-        sample = json.dumps([run.attrs["sample"], _sample_overrides(run)], sort_keys=True, default=str)
+        sample = json.dumps([run.attrs["sample"], _sample_overrides(run), light_side(run)], sort_keys=True, default=str)
         batches.setdefault((sample, run.attrs.get("batch", "")), []).append(run)
     groups: list[list[xarray.Dataset]] = []
     pooled: dict[str, list[xarray.Dataset]] = {}
     for (sample, _), members in batches.items():
-        kinds = {(run.attrs["parameters"].get("path"), name) for run in members for name in measured_channels(run)}
-        if {(path, channel) for path in ("sample", "coil") for channel in CHANNELS} <= kinds:
+        if is_complete(members):
             groups.append(members)
         else:
             pooled.setdefault(sample, []).extend(members)
@@ -223,24 +262,32 @@ def _sample_overrides(run: xarray.Dataset) -> dict[str, Any]:
     return {key.removeprefix("sample."): value for key, value in overrides if key.startswith("sample.")}
 
 
-def _analyze_sample(runs: list[xarray.Dataset], current_density: float | None) -> SampleAnalysis:
-    sample = sample_of(runs[0])
-    stack = sample.stack()
-    wavelengths = {run.attrs["beam"]["incident_wavelength"][0] for run in runs}
+def _analyze_sample(
+    runs: list[xarray.Dataset],
+    sample: Sample,
+    current_density: float | None,
+    background: SubstrateBackground | None,
+) -> SampleAnalysis:
+    stack, side = sample.stack(), light_side(runs[0])
+    wavelengths = {wavelength_of(run) for run in runs}
     if len(wavelengths) != 1:
         raise AnalysisError(f"Runs must share a wavelength; received {sorted(wavelengths)} m. Analyse them apart.")
-    wavelength = float(wavelengths.pop())
+    wavelength = wavelengths.pop()
+    pickups = {} if background is None else background.pickups(runs)
     result = fit_sample(
         runs,
         stack,
         coercive_field=sample.film.coercive_field,
         width=sample.conducting_width,
         current_density=current_density,
+        side=side,
         wavelength=wavelength,
-        uncertainties=sample.uncertainties(),
+        uncertainties={**sample.uncertainties(), **pickups},
     )
-    data = sample_data(runs, stack, sample.film.coercive_field, wavelength=wavelength)
-    return SampleAnalysis(sample, tuple(Path(run.attrs["path"]).name for run in runs), result, data, wavelength)
+    constant = complex(*(entry.value for entry in pickups.values())) if pickups else 0.0
+    data = sample_data(runs, stack, sample.film.coercive_field, side=side, wavelength=wavelength, pickup=constant)
+    names = tuple(Path(run.attrs["path"]).name for run in runs)
+    return SampleAnalysis(sample, names, result, data, wavelength, side)
 
 
 def run_files(paths: Iterable[str | Path]) -> list[Path]:

@@ -11,7 +11,8 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from analysis import configuration
-from analysis.configuration import Complex, Table, Uncertain, Unit
+from analysis.configuration import Complex, Table, Uncertain, Unit, complex_number
+from analysis.constants import VACUUM_PERMEABILITY
 from analysis.materials import refractive_index
 from analysis.stack import Film, Index, Layer, Stack
 
@@ -61,8 +62,17 @@ class MediumTable(Table):
         return _index(self.material, self.index)
 
 
+_OF_NO_EFFECT = {
+    "saturation_induction": "1 T",
+    "exchange_stiffness": "10 pJ/m",
+    "effective_field": "1 T",
+    "coercive_field": "0.1 mT",
+}
+"""Constants that the model asks for even where a Voigt parameter of 0 hides the magnetisation."""
+
+
 class FilmTable(Table):
-    """The magnetic film with standard uncertainties."""
+    """The film with standard uncertainties; that of a blank has `voigt = 0` and needs no magnetic constants."""
 
     material: str
     n: Annotated[Uncertain, Unit.uncertain("")]
@@ -76,6 +86,20 @@ class FilmTable(Table):
     surface_anisotropy_top: Annotated[Uncertain, Unit.uncertain("J/m^2")] = Uncertain(value=0.0)
     conductivity: Annotated[Uncertain, Unit.uncertain("S/m")]
     coercive_field: Annotated[float, Unit.number("T"), Field(gt=0)]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _blank(cls, table: Any) -> Any:
+        try:
+            magnetic = complex_number(table["voigt"]) != 0
+        except (KeyError, TypeError, ValueError):
+            return table  # which the fields tell better
+        return table if magnetic else {**_OF_NO_EFFECT, **table}
+
+    @property
+    def magnetic(self) -> bool:
+        """Whether the light can see a magnetisation."""
+        return self.voigt != 0
 
     @model_validator(mode="after")
     def _in_range(self) -> FilmTable:
@@ -184,6 +208,14 @@ class Sample(Table):
         """Width (m) at which the film alone would conduct as well as it does with its metal layers beside it."""
         beside = sum(layer.conductivity * layer.thickness for layer in (*self.above, *self.below))
         return self.geometry.width.value * (1 + beside / (self.film.conductivity.value * self.film.thickness.value))
+
+    @property
+    def average_effective_field(self) -> float:
+        """Effective field (T) that FMR or the Hall effect measures on the film: Beff - 2 (K_T + K_B)/(Ms d)."""
+        film = self.film
+        anisotropy = film.surface_anisotropy_bottom.value + film.surface_anisotropy_top.value
+        moment = film.saturation_induction.value / VACUUM_PERMEABILITY * film.thickness.value
+        return film.effective_field.value - 2 * anisotropy / moment
 
     @property
     def resistance(self) -> float:

@@ -64,6 +64,7 @@ class _StanfordLockIn(Observed, ABC):
     largest_sine: ClassVar[float]
     sine_step: ClassVar[float]
     _time_constants: ClassVar[Sequence[float]]
+    _ranges: ClassVar[Sequence[float]]
     _largest_harmonic: ClassVar[int]
 
     def __init__(self, driver: Any, clock: Clock) -> None:
@@ -155,6 +156,10 @@ class _StanfordLockIn(Observed, ABC):
         self.driver.sensitivity = sensitivity
         return float(self.driver.sensitivity)
 
+    def resolution(self, sensitivity: float) -> float:
+        """Step (V rms) of X and Y: 16 bit in the smallest range that holds `sensitivity` (V rms)."""
+        return min(known for known in self._ranges if known >= min(sensitivity, max(self._ranges))) * 2.0**-15
+
     def settling_time(self, remainder: float, *, time_constant: float, slope: int) -> float:
         """Time (s) until `remainder` of a step is left."""
         return detection.settling_time(time_constant, slope, remainder)
@@ -240,6 +245,7 @@ class SR830LockIn(_StanfordLockIn):
     largest_frequency = 102e3
     least_sine, largest_sine, sine_step = 0.004, 5.0, 0.002  # V rms
     _time_constants = SR830.TIME_CONSTANTS
+    _ranges = SR830.SENSITIVITIES
     _largest_harmonic = 19998  # the driver refuses the last one that the instrument has
 
     def _read_slope(self) -> int:
@@ -276,6 +282,7 @@ class SR860LockIn(_StanfordLockIn):
     largest_frequency = 500e3
     least_sine, largest_sine, sine_step = 1e-9, 2.0, 1e-9  # V rms
     _time_constants = SR860.TIME_CONSTANTS
+    _ranges = SR860.SENSITIVITIES
     _largest_harmonic = 98
     _input_ranges = (("10M", 0.01), ("30M", 0.03), ("100M", 0.1), ("300M", 0.3), ("1V", 1.0))
 

@@ -114,6 +114,10 @@ class LockIn(Instrument, Protocol):
         """Equivalent noise bandwidth (Hz) of a reading with this filter; sends nothing."""
         ...
 
+    def resolution(self, sensitivity: float) -> float:
+        """Step (V rms) of X and Y in the range that holds `sensitivity` (V rms), or 0; sends nothing."""
+        ...
+
     def clear_status(self) -> None:
         """Forget overloads and unlocks that were latched until now."""
         ...

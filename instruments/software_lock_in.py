@@ -125,6 +125,10 @@ class SoftwareLockIn(Observed):
         """Equivalent noise bandwidth (Hz) of one record, its weights included."""
         return 1.043 / (2 * self._equivalent_duration(time_constant, slope))
 
+    def resolution(self, sensitivity: float) -> float:
+        """None (V): the noise spreads the steps of the card over many samples."""
+        return 0.0
+
     def clear_status(self) -> None:
         """Do nothing: each reading judges its own record."""
 

@@ -3,11 +3,13 @@
 from procedures.angle_sweep import AngleSweep
 from procedures.current_sweep import CurrentSweep
 from procedures.field_sweep import FieldSweep
+from procedures.hall_loop import HallLoop
 from procedures.kerr_measurement import KerrMeasurement
 from procedures.laser_power_sweep import LaserPowerSweep
 from procedures.measurement import Averaging, Measurement, Point, Reading
 from procedures.polarization_sweep import PolarizationSweep
 from procedures.position_scan import PositionScan
+from procedures.resistance import Resistance
 
 PROCEDURES: dict[str, type[Measurement]] = {
     "field-sweep": FieldSweep,
@@ -16,6 +18,8 @@ PROCEDURES: dict[str, type[Measurement]] = {
     "angle-sweep": AngleSweep,
     "polarization-sweep": PolarizationSweep,
     "position-scan": PositionScan,
+    "resistance": Resistance,
+    "hall-loop": HallLoop,
 }
 """Procedures by the name that recipes use."""
 
@@ -31,6 +35,7 @@ __all__ = [
     "Averaging",
     "CurrentSweep",
     "FieldSweep",
+    "HallLoop",
     "KerrMeasurement",
     "LaserPowerSweep",
     "Measurement",
@@ -38,5 +43,6 @@ __all__ = [
     "PolarizationSweep",
     "PositionScan",
     "Reading",
+    "Resistance",
     "procedure_name",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import ClassVar, TypedDict
+from typing import ClassVar
 
 from pymeasure.experiment.parameters import FloatParameter, ListParameter
 
@@ -13,20 +13,18 @@ from analysis import detection
 from analysis.loops import CHANNELS
 from analysis.run_file import Column
 from instruments import Bench
-from instruments.errors import DeviceError
-from instruments.roles import UNLOCKED, CurrentPath, LockInReading
+from instruments.roles import CurrentPath, LockInReading
 from procedures.expectation import reading_noise
-from procedures.measurement import Averaging, Measurement, Point, Reading
+from procedures.lock_in_measurement import PREPARATION, LockInMeasurement
+from procedures.measurement import Averaging, Point, Reading
 from procedures.parameters import CurrentParameter
 
 _HEADROOM = 5.0  # lock-in range over the signal at the first point
 _LEAST_RANGE = 200e-9  # V
-_REFERENCE_WAIT = 1.0  # s until the lock-in has found its reference
-_PREPARATION = _REFERENCE_WAIT + 0.4  # s; both currents to zero and the relay beside it
-_EXCHANGES = 0.025  # s that the exchanges with all instruments take at a point, about a millisecond each
 
 SET_POINTS: Mapping[str, Column] = {
     "field": Column("field_set", "T", "external field asked for", "set_point"),
+    "perpendicular_field": Column("field_set", "T", "field along the film's normal asked for", "set_point"),
     "polarization": Column("polarization", "rad", "incident polarisation asked for", "set_point"),
     "channel": Column("channel", "", "channel read: 0 Kerr rotation, 1 ellipticity", "set_point"),
     "current": Column("current_set", "A", "current (peak) asked for", "set_point"),
@@ -57,12 +55,7 @@ KERR_COLUMNS = (
 """What `KerrMeasurement.measure` gives beside the set-points."""
 
 
-class _Filter(TypedDict):
-    time_constant: float
-    slope: int
-
-
-class KerrMeasurement(Measurement):
+class KerrMeasurement(LockInMeasurement):
     """A procedure that reads the Kerr signal under an AC current through the sample or round it.
 
     Subclasses name in `sets` which attributes of `Point` they set, and give `points`.
@@ -84,33 +77,10 @@ class KerrMeasurement(Measurement):
         maximum=1000,
         description="Amplitude of the AC current, peak",
     )
-    frequency = FloatParameter(
-        "Frequency", units="Hz", default=20150, minimum=1, maximum=500e3, description="Frequency of the current"
-    )
-    time_constant = FloatParameter(
-        "Time constant",
-        units="s",
-        default=1,
-        minimum=1e-5,
-        maximum=3e4,
-        description="Lock-in time constant per filter stage",
-    )
-    filter_slope = ListParameter(
-        "Filter slope", choices=[6, 12, 18, 24], default=24, description="Lock-in filter slope in dB per octave"
-    )
-    remainder = FloatParameter(
-        "Unsettled remainder", default=1e-3, minimum=1e-6, maximum=0.5,
-        description="Part of a step that may still be missing when a point is read",
-    )  # fmt: skip
     target_error = FloatParameter(
         "Target standard error", units="nrad", default=0, minimum=0, maximum=1e9,
         description="Each point is averaged until the Kerr signal is known so well; 0 for a single reading",
     )  # fmt: skip
-    longest_average = FloatParameter(
-        "Longest average", units="s", default=60, minimum=0, maximum=1e6,
-        description="Time after which a point is done even if the target is not reached",
-    )  # fmt: skip
-
     sets: ClassVar[tuple[str, ...]]
 
     def __init_subclass__(cls) -> None:
@@ -145,12 +115,6 @@ class KerrMeasurement(Measurement):
         """Return the one amplitude on the one path."""
         return {self.source: self.current * 1e-3}
 
-    def check(self, bench: Bench) -> None:
-        """Hold every set-point and the filter against the limits."""
-        super().check(bench)
-        bench.lock_in.check_filter(**self._filter)
-        bench.check_frequency(self.source, self.frequency)
-
     def strongest(self) -> Point:
         """Point with the largest signal, at which the lock-in's range is chosen; the first one by default."""
         return next(self.points())
@@ -181,29 +145,6 @@ class KerrMeasurement(Measurement):
         if bench.signal_switch is not None:
             bench.signal_switch.select("detector")
         bench.check_laser_power()
-
-    def release(self, bench: Bench) -> None:
-        """Bring both currents to zero."""
-        for source in (bench.sample_source, bench.calibration_source):
-            source.set_amplitude(0.0)
-
-    def restore(self, bench: Bench) -> None:
-        """Ramp the current up again, and wait until the lock-in has followed."""
-        self._start_current(bench)
-        bench.clock.wait(self.settling_time(bench))
-
-    def _start_current(self, bench: Bench) -> None:
-        source = bench.source(self.source)
-        bench.lock_in.set_reference(source.reference, self.frequency, source.phase)
-        source.set_frequency(self.frequency)
-        source.set_amplitude(self.largest_currents()[self.source])
-        bench.clock.wait(_REFERENCE_WAIT)
-        bench.lock_in.clear_status()  # of the unlock until the reference came
-        if bench.lock_in.look().status & UNLOCKED:
-            raise DeviceError(
-                bench.lock_in.device, "reference is not locked.",
-                "Check the cable from the phase marker to the reference input.",
-            )  # fmt: skip
 
     def set(self, point: Point, bench: Bench) -> None:
         """Bring the bench to `point`: light, place, plates, field, current; moves only what changes."""
@@ -260,20 +201,8 @@ class KerrMeasurement(Measurement):
             + source.travel_time(0.0, self.largest_currents()[self.source])
             + self.settling_time(bench)
             + bench.magnet.travel_time(first.field or 0.0, 0.0)
-            + _PREPARATION
+            + PREPARATION
         )
-
-    @property
-    def _filter(self) -> _Filter:
-        return {"time_constant": self.time_constant, "slope": self.filter_slope}
-
-    def settling_time(self, bench: Bench) -> float:
-        """Return the settling time of the lock-in's filter (s)."""
-        return bench.lock_in.settling_time(self.remainder, **self._filter)
-
-    def reading_time(self, bench: Bench) -> float:
-        """Return the time (s) that a reading of the lock-in takes, and the exchanges with all instruments."""
-        return bench.lock_in.reading_time(**self._filter) + _EXCHANGES
 
     def averaging_time(self, bench: Bench) -> float:
         """Return the time (s) of the readings after the first one that the noise of the bench asks for."""
@@ -296,13 +225,6 @@ class KerrMeasurement(Measurement):
         if bench.recorder is None:
             return 0
         return bench.recorder.waveform_bytes(**self._filter, frequency=self.frequency)
-
-    def settle(self, bench: Bench) -> None:
-        """Wait for the filter; an overload counts only in the second half, where it could still be felt."""
-        half = self.settling_time(bench) / 2
-        bench.clock.wait(half)
-        bench.lock_in.clear_status()
-        bench.clock.wait(half)
 
     def measure(self, point: Point, bench: Bench) -> Reading:
         """Read the lock-in, and all of `row`."""

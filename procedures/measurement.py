@@ -34,6 +34,8 @@ class Point:
     ----------
     field
         In-plane field (T).
+    perpendicular_field
+        Field along the film's normal (T).
     polarization
         Incident polarisation (rad); the other plates follow it.
     channel
@@ -58,6 +60,7 @@ class Point:
     """
 
     field: float | None = None
+    perpendicular_field: float | None = None
     polarization: float | None = None
     channel: Channel | None = None
     current: float | None = None

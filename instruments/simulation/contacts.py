@@ -22,11 +22,11 @@ class Contacts:
         film, geometry = sample.film, sample.geometry
         thickness = film.thickness.value
         self._table = table
-        self._effective_field = film.effective_field.value
+        self._effective_field = sample.average_effective_field
         self._resistance = geometry.tap_distance.value / (
             geometry.width.value * thickness * film.conductivity.value
         )  # between the voltage taps, cold
-        self._anomalous = table.anomalous_hall_resistivity / thickness
+        self._anomalous = table.anomalous_hall_resistivity / thickness if film.magnetic else 0.0
         self._ordinary = table.ordinary_hall_coefficient / thickness
 
     def voltage(self, signal: Signal, path: CurrentPath, current: float, perpendicular_field: float) -> float:

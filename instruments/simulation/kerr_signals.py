@@ -60,6 +60,7 @@ class KerrSignals:
         self._stack = stack = sample.stack()
         film = stack.single_film
         self._width = sample.geometry.width.value
+        self._quadratic = table.quadratic_kerr if sample.film.magnetic else 0.0
         self._film_reflectance = float(reflectance(stack, side=side))
 
         def interpolate(**push: float) -> Chebyshev:
@@ -103,7 +104,7 @@ class KerrSignals:
         """Complex Kerr angle (rad, peak) of an AC field (T peak) along y: it swings the magnetisation in the plane."""
         stiffness = abs(at.field) + self._table.anisotropy_field
         swing = induction / stiffness * math.cos(at.magnetization)
-        return 2 * self._table.quadratic_kerr * math.cos(2 * (at.magnetization - at.polarization)) * swing
+        return 2 * self._quadratic * math.cos(2 * (at.magnetization - at.polarization)) * swing
 
     def of_calibration_field(self, induction: float, at: Surroundings) -> complex:
         """Complex Kerr angle (rad, peak) of an out-of-plane AC field (T peak), Faraday rotation included."""
