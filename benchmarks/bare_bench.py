@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -75,6 +76,7 @@ def bare_bench() -> Any:
         overrides={},
         light_side="top",
         recorder=None,
+        occupied=nullcontext,
         file=SimpleNamespace(
             name="bare", laser=SimpleNamespace(wavelength=780e-9), simulation=True, interlock=INTERLOCK
         ),

@@ -96,7 +96,7 @@ def _number(quantity: str, read: Callable[[Any], float], unit: str) -> Callable[
 
 
 _READINGS: dict[str, Callable[[Any], CheckedReading]] = {
-    "lock_in": _number("X (rms)", lambda lock_in: lock_in.read().x, "V"),
+    "lock_in": _number("X (rms)", lambda lock_in: lock_in.look().x, "V"),
     "sample_source": _number("current (peak)", lambda source: source.amplitude(), "A"),
     "calibration_source": _number("current (peak)", lambda source: source.amplitude(), "A"),
     "relay": lambda relay: CheckedReading("path", relay.selected(), ""),

@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-from scipy.constants import e as elementary_charge
-from scipy.constants import hbar
 
 from analysis.averaged_loops import field_response
+from analysis.constants import ELEMENTARY_CHARGE, REDUCED_PLANCK_CONSTANT
 from analysis.loops import Channel
 from analysis.optics import reflectance
 from analysis.planned_uncertainty import PlannedSweep, PlannedTorque
@@ -60,7 +59,9 @@ def reading_noise(
 
 def assumed_torque(bench: Bench, current: float) -> float:
     """Torque (J/m^2) at the bottom of the film that is assumed under `current` (A peak)."""
-    return ASSUMED_EFFICIENCY * hbar * bench.sample.current_density(current) / (2 * elementary_charge)
+    return (
+        ASSUMED_EFFICIENCY * REDUCED_PLANCK_CONSTANT * bench.sample.current_density(current) / (2 * ELEMENTARY_CHARGE)
+    )
 
 
 def torque_of_sweeps(

@@ -105,6 +105,8 @@ class FieldSweep(KerrMeasurement):
 
         `procedures.planning.planned_torque` joins the sweeps of a measurement.
         """
+        if not bench.sample.film.magnetic:
+            return {"signal": Estimate(0.0, self.point_noise(bench), "rad")}
         sweeps, current = self.planned(bench), self.current * 1e-3
         angle = (asot_angle if self.path == "sample" else calibration_angle)(bench, current, 0.0)
         parts = {"rotation": abs(angle.real), "ellipticity": abs(angle.imag)}

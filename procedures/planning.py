@@ -53,7 +53,7 @@ class TorquePlan:
 
 
 def torque_plan(procedures: Sequence[Measurement], bench: Bench) -> TorquePlan | None:
-    """Join the field sweeps of a recipe; None where they do not make a pair of calibration and ASOT.
+    """Join the field sweeps of a recipe; None where they make no pair of calibration and ASOT.
 
     Parameters
     ----------
@@ -62,6 +62,8 @@ def torque_plan(procedures: Sequence[Measurement], bench: Bench) -> TorquePlan |
     bench
         Its noise figures and times are used; nothing is sent.
     """
+    if not bench.sample.film.magnetic:
+        return None
     sweeps = tuple(procedure for procedure in procedures if isinstance(procedure, FieldSweep))
     planned = [entry for sweep in sweeps for entry in sweep.planned(bench)]
     kinds = {(entry.path, entry.channel) for entry in planned}

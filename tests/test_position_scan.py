@@ -81,7 +81,8 @@ def test_edges_give_centre_width_and_spot_and_the_stage_goes_to_the_middle(
         assert abs(pull(finding, name, truth)) < 3
         assert finding.quantities[name].std < 3e-8  # type: ignore[operator]
     assert any("48.00 um here and 50.00 um" in text for text in finding.warnings)
-    assert bench.stage.position() == pytest.approx((0, -OFFSET), abs=2e-9)
+    middle = finding.quantities["centre_y"].value
+    assert bench.stage.position() == pytest.approx((0, middle), abs=bench.file.stage.resolution)
 
 
 def test_slope_of_the_kerr_signal_is_the_oersted_field(under_current: UnderCurrent) -> None:
