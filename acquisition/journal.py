@@ -162,8 +162,8 @@ class Journal:
     def append(self, values: Mapping[str, float], waveform: Waveform | None = None) -> int:
         """Store one point.
 
-        Below 100 points/s (wall time, commits left out) the point is committed when this returns; above, points share a commit
-        each 50 ms: `acknowledged` tells which are safe, and `flush` makes all of them so.
+        Below 100 points/s (wall time, commits left out) the point is committed when this returns; above, points share
+        a commit each 50 ms: `acknowledged` tells which are safe, and `flush` makes all of them so.
 
         Parameters
         ----------
