@@ -83,7 +83,7 @@ class Finding:
         from analysis.figures import FIT, UP, new_figure
 
         count = max(1, len(self.curves))
-        columns = min(count, 3)
+        columns = 2 if count == 4 else min(count, 3)
         rows = -(-count // columns)
         figure = new_figure(3.6 * columns, 2.9 * rows)
         for place, curve in enumerate(self.curves, 1):
