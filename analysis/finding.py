@@ -136,7 +136,7 @@ class Finding:
 
         panels: tuple[Curve | Map, ...] = (*self.curves, *self.maps)
         count = max(1, len(panels))
-        columns = min(count, 3)
+        columns = 2 if count == 4 else min(count, 3)
         rows = -(-count // columns)
         figure = new_figure(3.6 * columns, 2.9 * rows)
         for place, panel in enumerate(panels, 1):

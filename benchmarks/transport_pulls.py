@@ -71,7 +71,11 @@ CASES: Mapping[str, Case] = {
     "resistance": Case("transport", {}, _resistance, procedures=("resistance",)),
     "hall-loop": Case("transport", {}, _hall, procedures=("hall-loop",)),
     "substrate": Case(
-        "substrate", {"parameters.steps": 6}, _blank, sample="blank-al", bench={"bench.light_side": "bottom"}
+        "substrate",
+        {"parameters.steps": 6},
+        _blank,
+        sample="blank-al",
+        bench={"bench.light_side": "bottom", "bench.sum_detector.gain": 0.96},
     ),
 }
 

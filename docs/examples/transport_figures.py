@@ -15,7 +15,12 @@ from instruments import open_bench
 FOLDER = Path(__file__).resolve().parents[1] / "figures" / "procedures"
 SETTINGS = {
     "transport": {"twin.resistance_heating": 8.0},
-    "substrate": {"bench.light_side": "bottom", "twin.verdet_constant": 2.3, "twin.pick_up": "50 nV"},
+    "substrate": {
+        "bench.light_side": "bottom",
+        "twin.verdet_constant": 2.3,
+        "twin.pick_up": "50 nV",
+        "bench.sum_detector.gain": 0.96,
+    },
 }
 """Keys of bench and twin, by the name of recipe and figure."""
 
