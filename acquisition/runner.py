@@ -19,7 +19,7 @@ from acquisition.heartbeat import Heartbeat
 from acquisition.journal import Journal, JournalError
 from acquisition.pace import Pace, Progress
 from acquisition.preflight import make_folder, preflight, require_space
-from acquisition.resume import EarlierRun, earlier_run, require_same
+from acquisition.resume import EarlierRun, earlier_run, require_same, restore_balance
 from acquisition.run_columns import columns_of
 from acquisition.states import Lifecycle, State
 from acquisition.storage import StorageError, finish_run
@@ -188,6 +188,7 @@ class Run:
         if self._resume is not None:
             earlier = earlier_run(self._resume)
             require_same(earlier, self.procedure, self.name, bench)
+            restore_balance(earlier, bench)
             self.number = earlier.metadata["number"]
         require_space(self.folder, preflight(self.procedure, bench))
         make_folder(self.folder)

@@ -1,4 +1,4 @@
-"""Sum output of the balanced detector on an analog input."""
+"""Sum and difference outputs of the balanced detector, read at DC on analog inputs."""
 
 from __future__ import annotations
 
@@ -48,6 +48,39 @@ class AnalogSum:
             "light_side": (self.light_side, ""),
             "detected_power": (self.read() / self.responsivity, "W"),
         }
+
+    def make_safe(self) -> SafeStateReport:
+        """Report at once: a detector is always safe."""
+        return SafeStateReport(self.role, ["nothing to do"])
+
+
+class AnalogDifference:
+    """Difference signal at DC, for the balance of the detector.
+
+    Parameters
+    ----------
+    input
+        Analog input; the output is wired to the lock-in as well.
+    gain
+        DC gain of this output over that of the sum output.
+    """
+
+    role = "difference_detector"
+
+    def __init__(self, input: AnalogInput, *, gain: float) -> None:
+        self._input, self.gain = input, gain
+
+    def read(self, samples: int = 200) -> float:
+        """Difference voltage (V) over `gain`, mean of `samples` readings."""
+        return self._input.read(samples) / self.gain
+
+    def identity(self) -> str:
+        """Return the card that reads it."""
+        return f"balanced detector on {self._input.identity()}"
+
+    def settings(self) -> Mapping[str, Quantity]:
+        """Return the gain and the present imbalance."""
+        return {"gain": (self.gain, ""), "imbalance": (self.read(), "V")}
 
     def make_safe(self) -> SafeStateReport:
         """Report at once: a detector is always safe."""

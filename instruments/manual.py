@@ -33,15 +33,16 @@ class ManualRotator:
     """
 
     def __init__(self, role: str, prompt: Prompt, zero: float) -> None:
-        self.role, self._prompt, self._zero = role, prompt, zero
-        self._angle: float | None = None
+        self.role, self._prompt, self._zero, self.trim = role, prompt, zero, 0.0
+        self._scale: float | None = None
 
     def move_to(self, angle: float) -> None:
         """Ask for `angle` (rad), unless it stands there already."""
-        if angle == self._angle:
+        scale = angle + self._zero + self.trim
+        if scale == self._scale:
             return
-        self._prompt(f"Turn {self.role} to {math.degrees(angle + self._zero):.2f} degrees on its scale.")
-        self._angle = angle
+        self._prompt(f"Turn {self.role} to {math.degrees(scale):.2f} degrees on its scale.")
+        self._scale = scale
 
     def angle(self) -> float:
         """Angle (rad) that was asked for last.
@@ -51,9 +52,9 @@ class ManualRotator:
         DeviceError
             Where none was asked for yet: nobody knows.
         """
-        if self._angle is None:
+        if self._scale is None:
             raise DeviceError(self.role, "was not set yet.", "Set it before it is read.")
-        return self._angle
+        return self._scale - self._zero - self.trim
 
     def identity(self) -> str:
         """Return that a person turns it."""
@@ -61,8 +62,8 @@ class ManualRotator:
 
     def settings(self) -> Mapping[str, Quantity]:
         """Return the angle where it is known."""
-        known: dict[str, Quantity] = {"zero": (self._zero, "rad")}
-        return known if self._angle is None else {"angle": (self._angle, "rad"), **known}
+        known: dict[str, Quantity] = {"zero": (self._zero, "rad"), "trim": (self.trim, "rad")}
+        return known if self._scale is None else {"angle": (self.angle(), "rad"), **known}
 
     def make_safe(self) -> SafeStateReport:
         """Report at once: it does not move by itself."""

@@ -148,15 +148,15 @@ class Esp300Rotator:
     """
 
     def __init__(self, axis: Esp300Axis, role: str, zero: float) -> None:
-        self._axis, self.role, self._zero = axis, role, zero
+        self._axis, self.role, self._zero, self.trim = axis, role, zero, 0.0
 
     def move_to(self, angle: float) -> None:
         """Turn to `angle` (rad)."""
-        self._axis.move_to(math.degrees(angle + self._zero))
+        self._axis.move_to(math.degrees(angle + self._zero + self.trim))
 
     def angle(self) -> float:
         """Angle (rad), read back."""
-        return math.radians(self._axis.position()) - self._zero
+        return math.radians(self._axis.position()) - self._zero - self.trim
 
     def identity(self) -> str:
         """Return the controller's identity."""
@@ -164,7 +164,7 @@ class Esp300Rotator:
 
     def settings(self) -> Mapping[str, Quantity]:
         """Return the angle."""
-        return {"angle": (self.angle(), "rad"), "zero": (self._zero, "rad")}
+        return {"angle": (self.angle(), "rad"), "zero": (self._zero, "rad"), "trim": (self.trim, "rad")}
 
     def make_safe(self) -> SafeStateReport:
         """Stop and switch the motor off."""
@@ -180,6 +180,15 @@ class FlippedQuarterWave:
         self._rotator, self._flip = rotator, flip
         self._inserted = False
         flip.write([False])
+
+    @property
+    def trim(self) -> float:
+        """That of the rotator (rad)."""
+        return self._rotator.trim
+
+    @trim.setter
+    def trim(self, angle: float) -> None:
+        self._rotator.trim = angle
 
     def move_to(self, angle: float) -> None:
         """Turn to `angle` (rad)."""

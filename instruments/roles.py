@@ -172,6 +172,9 @@ class Rotator(Instrument, Protocol):
         """Turn to `angle` (rad)."""
         ...
 
+    trim: float
+    """Angle (rad) by which an alignment moved the zero while the bench is open; 0 at first."""
+
     def angle(self) -> float:
         """Angle (rad), read back."""
         ...
@@ -221,6 +224,16 @@ class SumDetector(Instrument, Protocol):
 
     def read(self) -> float:
         """Sum voltage (V), without what it is in the dark."""
+        ...
+
+
+class DifferenceDetector(Instrument, Protocol):
+    """Difference output of the balanced detector at DC."""
+
+    gain: float
+
+    def read(self) -> float:
+        """Difference voltage (V) at the gain of the sum: over the sum it is (I_A - I_B)/(I_A + I_B)."""
         ...
 
 

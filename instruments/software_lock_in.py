@@ -10,6 +10,7 @@ from typing import Literal
 from analysis import detection
 from analysis.errors import AnalysisError
 from analysis.software_lock_in import channel_delay, find_reference, fit_harmonics
+from analysis.stack import FloatArray
 from instruments.clock import Clock
 from instruments.daq_clocked import ClockedInput, closest_range
 from instruments.errors import LimitError
@@ -49,7 +50,7 @@ class SoftwareLockIn:
     ) -> None:
         self._open_input, self._ranges, self._clock, self._skew = open_input, ranges, clock, skew
         self._input = open_input(max(ranges))
-        self._frequency, self._phase, self._harmonic = 1000.0, 0.0, 1
+        self._frequency, self._phase, self._harmonic, self._internal = 1000.0, 0.0, 1, False
         self._duration = 0.1
         self._noise_steps: float | None = None
 
@@ -71,13 +72,17 @@ class SoftwareLockIn:
         return 1 / (2 * detection.noise_bandwidth(time_constant, slope))
 
     def set_reference(self, source: Literal["internal", "external"], frequency: float, phase: float) -> None:
-        """Expect a reference of about `frequency` (Hz) on its channel; phase of the current in rad."""
+        """Expect a reference of about `frequency` (Hz) on its channel, or count on the card's clock ("internal").
+
+        Each record then begins at phase 0: for what bears no relation to a current, such as noise.
+        """
         if not 0 < frequency < self._input.rate / 4:
             raise LimitError(
                 f"software lock-in: reference frequency must lie above 0 and below {self._input.rate / 4:g} Hz; "
                 f"setting it to {frequency:g} Hz is refused. Sample faster, or check the recipe."
             )
         self._frequency, self._phase, self._harmonic = frequency, phase, 1
+        self._internal = source == "internal"
 
     def set_harmonic(self, harmonic: int) -> None:
         """Give this harmonic (1 or 2) as X and Y."""
@@ -130,17 +135,24 @@ class SoftwareLockIn:
         status = INPUT_OVERLOAD if any(overloads[:2]) else 0
         total = float(volts[1].mean())
         try:
-            reference = find_reference(volts[2], self._input.rate, self._frequency)
+            frequency, phase = self._reference(volts[2])
         except AnalysisError:
             return LockInReading(0.0, 0.0, status | UNLOCKED, 0j, total)
-        turn = reference.phase + 2 * math.pi * reference.frequency * self._skew
-        found = fit_harmonics(volts[0], self._input.rate, reference.frequency, turn)
+        turn = phase + 2 * math.pi * frequency * self._skew
+        found = fit_harmonics(volts[0], self._input.rate, frequency, turn)
         turned = {
             1: complex(found.first) * cmath.exp(-1j * self._phase),
             2: complex(found.second) * cmath.exp(-2j * self._phase),
         }
         chosen = turned[self._harmonic]
         return LockInReading(chosen.real, chosen.imag, status, turned[2], total)
+
+    def _reference(self, volts: FloatArray) -> tuple[float, float]:
+        """Frequency (Hz) and phase (rad) of the reference in a record `volts` (n,) of its channel."""
+        if self._internal:
+            return self._frequency, 0.0
+        found = find_reference(volts, self._input.rate, self._frequency)
+        return found.frequency, found.phase
 
     def measure_skew(self) -> float:
         """Time (s) by which the difference is sampled after the reference: give both the same sine, then ask."""
