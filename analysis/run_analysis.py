@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from analysis.errors import AnalysisError, AsotError, InputError
 from analysis.finding import Finding
 from analysis.findings import ANALYSES
 from analysis.loops import CHANNELS, measured_channels
+from analysis.pickup import pickup_inputs
 from analysis.result import TorqueResult
 from analysis.run_file import load_run, verify_run
 from analysis.sample import Sample
@@ -124,7 +125,8 @@ def analyze(paths: Iterable[str | Path], *, current_density: float | None = None
                 f"{path.name}: {flagged} of {run.sizes['point']} points left out for overload or lost reference."
             )
         runs.append(run)
-    findings = []
+    findings: list[Finding] = []
+    pickups: dict[str, list[Finding]] = {}  # by the recipe that they were measured in
     for run in runs:
         if run.attrs["procedure"] in ANALYSES:
             try:
@@ -133,6 +135,8 @@ def analyze(paths: Iterable[str | Path], *, current_density: float | None = None
                 warnings.append(f"{Path(run.attrs['path']).name} left out: {error}")
                 continue
             findings.append(finding)
+            if finding.procedure == "pickup":
+                pickups.setdefault(run.attrs.get("batch", ""), []).append(finding)
             warnings += [f"{finding.runs[0]}: {warning}" for warning in finding.warnings]
     samples = []
     sweeps = [run for run in runs if run.attrs["procedure"] not in ANALYSES]
@@ -141,7 +145,11 @@ def analyze(paths: Iterable[str | Path], *, current_density: float | None = None
     for group in measurements(sweeps):
         name = _sample_overrides(group[0]).get("name", group[0].attrs["sample"].get("name"))
         try:
-            entry = _analyze_sample(group, current_density)
+            batches = {run.attrs.get("batch", "") for run in group}
+            inputs = pickup_inputs(
+                found for batch in batches if batch for found in pickups.get(batch, ()) if found.sample == name
+            )
+            entry = _analyze_sample(group, current_density, inputs)
         except AsotError as error:
             warnings.append(f"Sample {name} left out: {error}")
             continue
@@ -204,7 +212,9 @@ def _sample_overrides(run: xarray.Dataset) -> dict[str, Any]:
     return {key.removeprefix("sample."): value for key, value in overrides if key.startswith("sample.")}
 
 
-def _analyze_sample(runs: list[xarray.Dataset], current_density: float | None) -> SampleAnalysis:
+def _analyze_sample(
+    runs: list[xarray.Dataset], current_density: float | None, pickup: Mapping[str, configuration.Uncertain]
+) -> SampleAnalysis:
     sample = sample_of(runs[0])
     stack = sample.stack()
     wavelengths = {run.attrs["beam"]["incident_wavelength"][0] for run in runs}
@@ -218,7 +228,7 @@ def _analyze_sample(runs: list[xarray.Dataset], current_density: float | None) -
         width=sample.conducting_width,
         current_density=current_density,
         wavelength=wavelength,
-        uncertainties=sample.uncertainties(),
+        uncertainties={**sample.uncertainties(), **pickup},
     )
     data = sample_data(runs, stack, sample.film.coercive_field, wavelength=wavelength)
     return SampleAnalysis(sample, tuple(Path(run.attrs["path"]).name for run in runs), result, data, wavelength)

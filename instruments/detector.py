@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from instruments.daq import AnalogInput
 from instruments.roles import Quantity, SafeStateReport
 
+SUM_CONVERSIONS, DIFFERENCE_CONVERSIONS = 20, 200
+"""Conversions of the card behind one reading."""
+
 
 class AnalogSum:
     """Sum signal, proportional to the detected power.
@@ -31,7 +34,7 @@ class AnalogSum:
         self._input, self.gain, self.responsivity = input, gain, responsivity
         self._offset, self.light_side = offset, light_side
 
-    def read(self, samples: int = 20) -> float:
+    def read(self, samples: int = SUM_CONVERSIONS) -> float:
         """Sum voltage (V), mean of `samples` readings, offset subtracted."""
         return self._input.read(samples) - self._offset
 
@@ -70,7 +73,7 @@ class AnalogDifference:
     def __init__(self, input: AnalogInput, *, gain: float) -> None:
         self._input, self.gain = input, gain
 
-    def read(self, samples: int = 200) -> float:
+    def read(self, samples: int = DIFFERENCE_CONVERSIONS) -> float:
         """Difference voltage (V) over `gain`, mean of `samples` readings."""
         return self._input.read(samples) / self.gain
 

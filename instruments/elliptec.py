@@ -37,6 +37,7 @@ BUSY = 9
 _ROTATION_MOUNT = "0E"
 _POLL = 0.05  # s between two looks for the end of a move
 _PATIENCE = 20.0  # s
+_USUAL_SPEED = math.tau  # rad/s, for planning
 
 
 ELLIPTEC_LINE = {"baud_rate": 9600, "timeout": 500, "write_termination": "", "read_termination": "\r\n"}
@@ -123,6 +124,10 @@ class ElliptecRotator:
         pulses = _signed(self._ask("gp", "PO"))
         read = math.tau * pulses / self.pulses_per_revolution - self._zero - self.trim
         return self._asked + math.remainder(read - self._asked, math.tau)
+
+    def travel_time(self, start: float, stop: float) -> float:
+        """Time (s) of a turn from `start` to `stop` (rad)."""
+        return abs(stop - start) / _USUAL_SPEED + _POLL
 
     def identity(self) -> str:
         """Return maker, model, serial number and firmware."""

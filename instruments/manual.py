@@ -11,6 +11,8 @@ from instruments.roles import Quantity, SafeStateReport
 Prompt = Callable[[str], None]
 """Shows a request and returns when the person has done it; raises where nobody will."""
 
+_BY_HAND = 15.0  # s that a request is taken to need
+
 
 def nobody(request: str) -> None:
     """Refuse: no person was promised to `open_bench`."""
@@ -55,6 +57,10 @@ class ManualRotator:
         if self._scale is None:
             raise DeviceError(self.role, "was not set yet.", "Set it before it is read.")
         return self._scale - self._zero - self.trim
+
+    def travel_time(self, start: float, stop: float) -> float:
+        """Time (s) that a person takes, for planning."""
+        return 0.0 if start == stop else _BY_HAND
 
     def identity(self) -> str:
         """Return that a person turns it."""

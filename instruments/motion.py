@@ -16,6 +16,7 @@ from instruments.safe_state import try_every_step
 
 _POLL = 0.05  # s between two looks at a moving axis
 _PATIENCE = 60.0  # s
+_USUAL_SPEED = math.radians(10)  # rad/s of a rotation mount, for planning
 
 
 class Esp300Axis:
@@ -158,6 +159,10 @@ class Esp300Rotator:
         """Angle (rad), read back."""
         return math.radians(self._axis.position()) - self._zero - self.trim
 
+    def travel_time(self, start: float, stop: float) -> float:
+        """Time (s) of a turn from `start` to `stop` (rad) at the usual speed."""
+        return abs(stop - start) / _USUAL_SPEED + _POLL / 2
+
     def identity(self) -> str:
         """Return the controller's identity."""
         return self._axis.identity()
@@ -189,6 +194,10 @@ class FlippedQuarterWave:
     @trim.setter
     def trim(self, angle: float) -> None:
         self._rotator.trim = angle
+
+    def travel_time(self, start: float, stop: float) -> float:
+        """That of the rotator (s)."""
+        return self._rotator.travel_time(start, stop)
 
     def move_to(self, angle: float) -> None:
         """Turn to `angle` (rad)."""

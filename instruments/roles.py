@@ -172,6 +172,10 @@ class Rotator(Instrument, Protocol):
         """Turn to `angle` (rad)."""
         ...
 
+    def travel_time(self, start: float, stop: float) -> float:
+        """Time (s) that a turn from `start` to `stop` (rad) is expected to take; sends nothing."""
+        ...
+
     trim: float
     """Angle (rad) by which an alignment moved the zero while the bench is open; 0 at first."""
 

@@ -14,11 +14,14 @@ from analysis.run_file import Column
 from instruments import Bench
 from instruments.errors import DeviceError
 from instruments.roles import CurrentPath
+from procedures.expectation import reading_noise, volts_per_angle
 from procedures.measurement import Averaging, Measurement, Point, Reading
 from procedures.parameters import CurrentParameter
 
 _HEADROOM = 5.0  # lock-in range over the signal at the first point
+_NOISE_HEADROOM = 8.0  # lock-in range over the noise that is expected, as standard deviation
 _LEAST_RANGE = 200e-9  # V
+_LOCKING = 1.0  # s until the reference is locked
 
 SET_POINTS: Mapping[str, Column] = {
     "field": Column("field_set", "T", "external field asked for", "set_point"),
@@ -164,7 +167,22 @@ class KerrMeasurement(Measurement):
         bench.lock_in.set_sensitivity(1e-3)
         bench.clock.wait(self.settling_time(bench))
         reading = bench.lock_in.read()
-        bench.lock_in.set_sensitivity(max(_HEADROOM * math.hypot(reading.x, reading.y), _LEAST_RANGE))
+        largest = _HEADROOM * math.hypot(reading.x, reading.y) + _NOISE_HEADROOM * self.noise_voltage(bench)
+        bench.lock_in.set_sensitivity(max(largest, _LEAST_RANGE))
+
+    def noise_voltage(self, bench: Bench) -> float:
+        """Standard deviation (V rms) of a reading that the bench's figures let expect."""
+        return reading_noise(bench, frequency=self.frequency, **self._filter) * volts_per_angle(bench)
+
+    def preparation_time(self, bench: Bench) -> float:
+        """Time (s) that `prepare` takes: plates that begin anywhere, say at 0, the reference, the range."""
+        first = next(self.points())
+        travel = 0.0
+        if first.polarization is not None:
+            half = first.polarization / 2
+            travel += bench.polarization_plate.travel_time(0.0, half)
+            travel += bench.analyser_plate.travel_time(0.0, half + math.radians(22.5))
+        return travel + _LOCKING + self.settling_time(bench)
 
     def release(self, bench: Bench) -> None:
         """Bring both currents to zero."""
@@ -176,12 +194,16 @@ class KerrMeasurement(Measurement):
         self._start_current(bench)
         bench.clock.wait(self.settling_time(bench))
 
+    def detection_phase(self, bench: Bench) -> float:
+        """Phase (rad) at which the lock-in detects: that of the current."""
+        return bench.source(self.source).phase
+
     def _start_current(self, bench: Bench) -> None:
         source = bench.source(self.source)
-        bench.lock_in.set_reference(source.reference, self.frequency, source.phase)
+        bench.lock_in.set_reference(source.reference, self.frequency, self.detection_phase(bench))
         source.set_frequency(self.frequency)
         source.set_amplitude(self.largest_currents()[self.source])
-        bench.clock.wait(1.0)
+        bench.clock.wait(_LOCKING)
         bench.lock_in.clear_status()  # of the unlock until the reference came
         if bench.lock_in.read().status & 8:
             raise DeviceError(
@@ -228,11 +250,16 @@ class KerrMeasurement(Measurement):
         bench.lock_in.clear_status()
         bench.clock.wait(half)
 
+    def light(self, bench: Bench) -> float:
+        """Sum (V) that the signal is referred to, held against the limit: the laser may have changed."""
+        total = bench.sum_detector.read()
+        bench.power_on_sample(total)
+        return total
+
     def measure(self, point: Point, bench: Bench) -> Reading:
         """Read lock-in, detector sum, field, and all that could explain them later."""
         reading = bench.lock_in.read()
-        total = bench.sum_detector.read()
-        bench.power_on_sample(total)  # the laser may have changed since the run began
+        total = self.light(bench)
         x, y = bench.stage.position()
         return {
             **self.asked(point),
