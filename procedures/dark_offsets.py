@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from pymeasure.experiment.parameters import FloatParameter
-
 from analysis.result import Estimate
 from analysis.run_file import Column
 from analysis.stack import FloatArray
@@ -22,11 +20,6 @@ class DarkOffsets(TimedReadings):
 
     The sum's offset belongs into the bench file, since every signal is divided by the sum; X and Y should be zero.
     """
-
-    time_constant = FloatParameter(
-        "Time constant", units="s", default=0.1, minimum=1e-5, maximum=3e4,
-        description="Lock-in time constant per filter stage",
-    )  # fmt: skip
 
     path, current = "coil", 0.0  # type: ignore[assignment]  # no parameters: nothing flows
 

@@ -39,7 +39,7 @@ class PhaseCalibration(KerrMeasurement):
     )  # fmt: skip
     remainder = FloatParameter(
         "Unsettled remainder", default=1e-6, minimum=1e-6, maximum=0.5,
-        description="Part of the step, from the detector to the shunt, that may still be missing when a point is read",
+        description="Part of the step, from detector to shunt, that may still be missing when a point is read",
     )  # fmt: skip
     readings = IntegerParameter(
         "Readings", default=10, minimum=3, maximum=10_000, description="Number of settled readings"

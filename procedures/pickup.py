@@ -42,7 +42,7 @@ class Pickup(KerrMeasurement):
 
     remainder = FloatParameter(
         "Unsettled remainder", default=1e-5, minimum=1e-6, maximum=0.5,
-        description="Part of the step, from the signal with light to the one without, that may still be missing when a point is read",
+        description="Part of the step, from light to none, that may still be missing when a point is read",
     )  # fmt: skip
 
     sets: ClassVar[tuple[str, ...]] = ("polarization", "channel")

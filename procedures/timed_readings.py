@@ -40,6 +40,10 @@ class TimedReadings(KerrMeasurement):
         "Current (peak)", units="mA", default=0, minimum=0, maximum=1000,
         description="Amplitude of the AC current, peak; 0 leaves every contact open",
     )  # fmt: skip
+    time_constant = FloatParameter(
+        "Time constant", units="s", default=0.1, minimum=1e-5, maximum=3e4,
+        description="Lock-in time constant per filter stage",
+    )  # fmt: skip
     readings = IntegerParameter(
         "Readings", default=60, minimum=8, maximum=10_000_000, description="Number of readings, one after the other"
     )
