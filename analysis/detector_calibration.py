@@ -122,8 +122,8 @@ def analyze_detector_calibration(run: xarray.Dataset, sample: Sample) -> Finding
             "Detector against analysing plate", "plate off balance (deg)", "difference / sum",
             np.degrees(offset), ratio, fit_x=np.degrees(offset), fit_y=found.fitted,
         ),
-        Curve("Residuals", "plate off balance (deg)", "residual ($10^{-3}$)", np.degrees(offset),
-              1e3 * (ratio - found.fitted)),
+        Curve("Residuals", "plate off balance (deg)", "residual ($10^{-6}$)", np.degrees(offset),
+              1e6 * (ratio - found.fitted)),
     )  # fmt: skip
     return Finding(
         "detector-calibration", sample.name, (file_name(run),), quantities, tuple(_doubts(run, found, ratio)), curves

@@ -64,7 +64,8 @@ CASES: dict[str, Case] = {
     ),
     "phase-calibration": Case(
         "phase-calibration", {"path": "sample", "current": "40 mA"},
-        {"twin.sample_phase": "0.25 rad", "twin.johnson_noise": "20 uV/Hz^0.5"},
+        {"twin.sample_phase": "0.25 rad",
+         **{f"{table}.input_noise": "20 uV/Hz^0.5" for table in ("twin", "bench.noise")}},
         {"sample_phase": lambda twin: twin.table.sample_phase, "sample_current": lambda twin: 0.04},
     ),
     "pickup": Case(
