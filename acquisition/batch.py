@@ -12,7 +12,7 @@ from typing import Any
 from acquisition.preflight import Preflight, doubts, free_space, preflight, require_space, require_writable
 from acquisition.progress import Report
 from acquisition.recipe import PlannedRun, PlannedSample, Recipe, load_recipe
-from acquisition.resume import EarlierRun, find_run, read_earlier_run
+from acquisition.resume import EarlierRun, find_run, read_earlier_run, restore_balance
 from acquisition.run_queue import Queue
 from acquisition.runner import Run, RunResult
 from acquisition.states import State
@@ -131,6 +131,8 @@ def run_batch(
             if len(loaded.samples) > 1:
                 report.sample(planned, len(loaded.samples))
                 opened.ask(f"Put sample {planned.description.name} under the microscope, then close the box.")
+            if earlier and earlier.finished and earlier.metadata["sample_name"] == planned.description.name:
+                restore_balance(earlier, opened)
             results += _measure(runs, loaded, opened, out, report, events, retries, earlier, batch)
         return results
 

@@ -124,6 +124,13 @@ def read_earlier_run(path: Path) -> EarlierRun:
     return EarlierRun(path, dict(dataset.attrs), {str(name): dataset[name].to_numpy() for name in dataset.data_vars})
 
 
+def restore_balance(earlier: EarlierRun, bench: Bench) -> None:
+    """Trim the analysing plate as `earlier` left it: what balanced the detector then, a bench opened anew forgot."""
+    entry = earlier.metadata["instruments"].get("analyser_plate", {})
+    settings = entry.get("settings_end", entry.get("settings_start", {}))
+    bench.analyser_plate.trim = settings.get("trim", [0.0])[0]
+
+
 def require_same(earlier: EarlierRun, procedure: Measurement, name: str, bench: Bench) -> None:
     """Raise InputError unless `procedure` on `bench` is what the earlier run measured."""
     metadata = earlier.metadata

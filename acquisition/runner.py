@@ -21,7 +21,7 @@ from acquisition.journal import Journal
 from acquisition.journal_file import JournalError
 from acquisition.pace import Pace, Progress
 from acquisition.preflight import make_folder, preflight, require_space
-from acquisition.resume import EarlierRun, earlier_run, require_same, return_stage
+from acquisition.resume import EarlierRun, earlier_run, require_same, restore_balance, return_stage
 from acquisition.run_columns import columns_of
 from acquisition.states import Lifecycle, State
 from acquisition.storage import StorageError, finish_run
@@ -187,6 +187,7 @@ class Run:
         if self._resume is not None:
             earlier = earlier_run(self._resume)
             require_same(earlier, self.procedure, self.name, bench)
+            restore_balance(earlier, bench)
             self.number = earlier.metadata["number"]
         require_space(self.folder, preflight(self.procedure, bench))
         make_folder(self.folder)

@@ -7,13 +7,19 @@ from typing import TYPE_CHECKING
 
 from analysis.angle_sweep import analyze_angle_sweep
 from analysis.current_sweep import analyze_current_sweep
+from analysis.dark_offsets import analyze_dark_offsets
+from analysis.detector_calibration import analyze_detector_calibration
 from analysis.finding import Finding
 from analysis.hall_loop import analyze_hall_loop
 from analysis.laser_power_sweep import analyze_laser_power_sweep
+from analysis.noise_spectrum import analyze_noise_spectrum
+from analysis.phase_calibration import analyze_phase_calibration
+from analysis.pickup import analyze_pickup
 from analysis.polarization_sweep import analyze_polarization_sweep, in_plane_field
 from analysis.position_scan import analyze_position_scan, self_calibration
 from analysis.resistance import analyze_resistance
 from analysis.sample import Sample
+from analysis.time_trace import analyze_time_trace
 
 if TYPE_CHECKING:
     import xarray
@@ -29,6 +35,12 @@ ANALYSES: Mapping[str, RunAnalysis] = {
     "position-scan": analyze_position_scan,
     "hall-loop": analyze_hall_loop,
     "resistance": analyze_resistance,
+    "dark-offsets": analyze_dark_offsets,
+    "detector-calibration": analyze_detector_calibration,
+    "phase-calibration": analyze_phase_calibration,
+    "pickup": analyze_pickup,
+    "noise": analyze_noise_spectrum,
+    "time-trace": analyze_time_trace,
 }
 """Analysis of one run by the name of its procedure."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from analysis.averaged_loops import SampleData, sample_data
 from analysis.errors import AnalysisError, AsotError, InputError
 from analysis.finding import Finding
 from analysis.findings import ANALYSES, BATCH_ANALYSES
+from analysis.pickup import pickup_inputs
 from analysis.result import TorqueResult
 from analysis.run_file import load_run, verify_run
 from analysis.sample import Sample
@@ -119,7 +120,8 @@ def analyze(
     warnings: list[str] = []
     runs = _finished_runs(paths, warnings)
     background = _background(blank, warnings) if blank else None
-    findings = []
+    findings: list[Finding] = []
+    pickups: dict[str, list[Finding]] = {}  # by the recipe that they were measured in
     for run in runs:
         if run.attrs["procedure"] in ANALYSES:
             try:
@@ -128,6 +130,8 @@ def analyze(
                 warnings.append(f"{Path(run.attrs['path']).name} left out: {error}")
                 continue
             findings.append(finding)
+            if finding.procedure == "pickup":
+                pickups.setdefault(run.attrs.get("batch", ""), []).append(finding)
             warnings += [f"{finding.runs[0]}: {warning}" for warning in finding.warnings]
     for batch in batches(run for run in runs if run.attrs["procedure"] in BATCH_ANALYSES):
         procedure = batch[0].attrs["procedure"]
@@ -152,7 +156,9 @@ def analyze(
                 continue
             for run in group:
                 warnings += _phase_warnings(run)
-            entry = _analyze_sample(group, sample, current_density, background)
+            own = {run.attrs.get("batch", "") for run in group} - {""}
+            pickup = pickup_inputs(found for batch in own for found in pickups.get(batch, ()) if found.sample == name)
+            entry = _analyze_sample(group, sample, current_density, background, pickup)
         except AsotError as error:
             warnings.append(f"Sample {name} left out: {error}")
             continue
@@ -267,13 +273,14 @@ def _analyze_sample(
     sample: Sample,
     current_density: float | None,
     background: SubstrateBackground | None,
+    pickup: Mapping[str, configuration.Uncertain],
 ) -> SampleAnalysis:
     stack, side = sample.stack(), light_side(runs[0])
     wavelengths = {wavelength_of(run) for run in runs}
     if len(wavelengths) != 1:
         raise AnalysisError(f"Runs must share a wavelength; received {sorted(wavelengths)} m. Analyse them apart.")
     wavelength = wavelengths.pop()
-    pickups = {} if background is None else background.pickups(runs)
+    pickups = dict(pickup) if background is None else background.pickups(runs)  # the blank shows pick-up, too
     result = fit_sample(
         runs,
         stack,

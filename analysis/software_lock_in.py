@@ -287,7 +287,14 @@ def _correction(samples: FloatArray, rate: float, frequency: float) -> float:
 
 
 def demodulate(
-    record: npt.ArrayLike, *, rate: float, frequency: float, phase: float = 0.0, skew: float = 0.0, harmonic: int = 1
+    record: npt.ArrayLike,
+    *,
+    rate: float,
+    frequency: float,
+    phase: float = 0.0,
+    skew: float = 0.0,
+    harmonic: int = 1,
+    internal: bool = False,
 ) -> tuple[complex, complex]:
     """X + iY of one record of difference, sum and reference.
 
@@ -303,6 +310,8 @@ def demodulate(
         Time (s) by which the difference is sampled after the reference.
     harmonic
         1 or 2: which one is X + iY.
+    internal
+        Whether the phase counts from the first sample at `frequency`, whatever the reference channel holds.
 
     Returns
     -------
@@ -315,7 +324,7 @@ def demodulate(
         Where there is no reference.
     """
     volts = np.asarray(record, dtype=float)
-    reference = find_reference(volts[2], rate, frequency)
+    reference = Reference(frequency, 0.0, 0.0) if internal else find_reference(volts[2], rate, frequency)
     found = fit_harmonics(
         volts[0], rate, reference.frequency, reference.phase + 2 * math.pi * reference.frequency * skew
     )

@@ -30,6 +30,7 @@ from instruments.roles import (
     Attenuator,
     CurrentPath,
     CurrentSource,
+    DifferenceDetector,
     Instrument,
     LockIn,
     Magnet,
@@ -66,10 +67,10 @@ class Bench:
     lock_in, sample_source, calibration_source, relay, magnet, stage, polarization_plate, analyser_plate, quarter_wave,
     sum_detector
         The roles.
-    field_angle, perpendicular_magnet, signal_switch, shutter, attenuator
+    field_angle, perpendicular_magnet, signal_switch, shutter, attenuator, difference_detector
         Optional, None where the bench file has no such table: what turns the field against the sample, makes
-        one along its normal, connects the lock-in, blocks the light, weakens it. `need` gives such a role, or says
-        that it is missing.
+        one along its normal, connects the lock-in, blocks the light, weakens it, tells the balance of the detector.
+        `need` gives such a role, or says that it is missing.
     clock
         Time of the bench: virtual where it is simulated.
     sample
@@ -103,6 +104,7 @@ class Bench:
     signal_switch: SignalSwitch | None = None
     shutter: Shutter | None = None
     attenuator: Attenuator | None = None
+    difference_detector: DifferenceDetector | None = None
 
     def __init__(
         self,
@@ -167,7 +169,7 @@ class Bench:
         roles = (
             "sample_source", "calibration_source", "relay", "magnet", "perpendicular_magnet", "signal_switch",
             "lock_in", "stage", "polarization_plate", "analyser_plate", "quarter_wave", "sum_detector", "field_angle",
-            "shutter", "attenuator",
+            "shutter", "attenuator", "difference_detector",
         )  # fmt: skip
         return tuple(item for role in roles if (item := getattr(self, role, None)) is not None)
 
@@ -181,6 +183,8 @@ class Bench:
     def need(self, role: Literal["shutter"]) -> Shutter: ...
     @overload
     def need(self, role: Literal["attenuator"]) -> Attenuator: ...
+    @overload
+    def need(self, role: Literal["difference_detector"]) -> DifferenceDetector: ...
     def need(self, role: str) -> Instrument:
         """Instrument of the optional `role`, for a procedure that cannot do without.
 

@@ -110,5 +110,6 @@ _READINGS: dict[str, Callable[[Any], CheckedReading]] = {
     "perpendicular_magnet": _number("field", lambda magnet: magnet.measure(), "T"),
     "shutter": lambda shutter: CheckedReading("shutter", "open" if shutter.is_open() else "closed", ""),
     "attenuator": _number("transmission", lambda attenuator: attenuator.transmission(), ""),
+    "difference_detector": _number("difference", lambda detector: detector.read(), "V"),
     "sum_detector": _number("sum", lambda detector: detector.read(), "V"),
 }

@@ -10,6 +10,7 @@ from analysis.configuration import Table, Unit
 from instruments.driver_tables import (
     AmplifiedSineTable,
     CalibrationSourceTable,
+    DifferenceDetectorTable,
     InstrumentTable,
     LockInTable,
     MagnetTable,
@@ -49,15 +50,15 @@ class NoiseTable(Table):
         Frequency (Hz) at which 1/f noise equals the white one; 0 for none.
     laser_power
         Usual power on the sample (W).
-    sum_noise
-        Of one reading of the detector sum (V rms).
+    card_noise
+        Of one conversion of the card that reads detector and Hall probe at DC (V rms), what it reads included.
     """
 
     shot_noise: Annotated[float, Unit.number("rad/Hz^0.5"), Field(ge=0)] = 12e-9
     input_noise: Annotated[float, Unit.number("V/Hz^0.5"), Field(ge=0)] = 6e-9
     flicker_corner: Annotated[float, Unit.number("Hz"), Field(ge=0)] = 0.0
     laser_power: Annotated[float, Unit.number("W"), Field(gt=0)] = 2e-3
-    sum_noise: Annotated[float, Unit.number("V"), Field(gt=0)] = 7.5e-5
+    card_noise: Annotated[float, Unit.number("V"), Field(ge=0)] = 0.35e-3
 
 
 class InterlockTable(Table):
@@ -92,6 +93,7 @@ class BenchFile(Table):
     shutter: ShutterTable | None = None
     attenuator: RotatorTable | None = None  # half-wave plate before a polariser
     sum_detector: SumDetectorTable
+    difference_detector: DifferenceDetectorTable | None = None
     interlock: InterlockTable = InterlockTable()
     simulation: SimulationTable | None = None
 

@@ -1,4 +1,4 @@
-"""Sum output of the balanced detector on an analog input."""
+"""Sum and difference outputs of the balanced detector, read at DC on analog inputs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from instruments.daq import AnalogInput
 from instruments.freshness import Freshness
 from instruments.live import Observed
 from instruments.roles import Quantity, SafeStateReport
+
+SUM_CONVERSIONS, DIFFERENCE_CONVERSIONS = 20, 200
+"""Conversions of the card behind one reading."""
 
 
 class AnalogSum(Observed):
@@ -39,7 +42,7 @@ class AnalogSum(Observed):
         self._input, self.gain, self.responsivity = input, gain, responsivity
         self._offset, self.light_side = offset, light_side
 
-    def read(self, samples: int = 20) -> float:
+    def read(self, samples: int = SUM_CONVERSIONS) -> float:
         """Sum voltage (V), mean of `samples` readings less the offset; `DeviceError` where it repeats for ever."""
         volts = self._input.read(samples)
         self._freshness.check((volts,), self._clock.now())
@@ -59,6 +62,41 @@ class AnalogSum(Observed):
             "light_side": (self.light_side, ""),
             "detected_power": (self.read() / self.responsivity, "W"),
         }
+
+    def make_safe(self) -> SafeStateReport:
+        """Report at once: a detector is always safe."""
+        return SafeStateReport(self.role, ["nothing to do"])
+
+
+class AnalogDifference(Observed):
+    """Difference signal at DC, for the balance of the detector.
+
+    Parameters
+    ----------
+    input
+        Analog input; the output is wired to the lock-in as well.
+    gain
+        DC gain of this output over that of the sum output.
+    """
+
+    role = "difference_detector"
+
+    def __init__(self, input: AnalogInput, *, gain: float) -> None:
+        self._input, self.gain = input, gain
+
+    def read(self, samples: int = DIFFERENCE_CONVERSIONS) -> float:
+        """Difference voltage (V) over `gain`, mean of `samples` readings."""
+        volts = self._input.read(samples) / self.gain
+        self._keep(difference=(volts, "V"))
+        return volts
+
+    def identity(self) -> str:
+        """Return the card that reads it."""
+        return f"balanced detector on {self._input.identity()}"
+
+    def settings(self) -> Mapping[str, Quantity]:
+        """Return the gain and the present imbalance."""
+        return {"gain": (self.gain, ""), "imbalance": (self.read(), "V")}
 
     def make_safe(self) -> SafeStateReport:
         """Report at once: a detector is always safe."""

@@ -348,3 +348,11 @@ class SumDetectorTable(InstrumentTable):
     gain: Annotated[float, Field(gt=0)] = 1.0
     responsivity: Annotated[float, Unit.number("V/W"), Field(gt=0)]
     offset: Volt = 0.0
+
+
+class DifferenceDetectorTable(InstrumentTable):
+    """Difference output of the balanced detector; `gain` is its DC gain over that of the sum output."""
+
+    driver: Literal["AnalogInput"]
+    input: AnalogInputTable
+    gain: Annotated[float, Field(gt=0)] = 1.0

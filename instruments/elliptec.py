@@ -81,7 +81,7 @@ class ElliptecRotator(Observed):
     ) -> None:
         self.bus, self.role = bus, role
         self._address, self._clock, self._zero, self._resolution = f"{address:X}", clock, zero, resolution
-        self._asked = 0.0
+        self._asked = self.trim = 0.0
         self._homed = False
         information = self._ask("in", "IN")
         if information[:2] != _ROTATION_MOUNT or len(information) != 30:
@@ -101,7 +101,8 @@ class ElliptecRotator(Observed):
         self._asked = angle
         if abs(self.angle() - angle) <= self._resolution / 4:
             return
-        pulses = round((angle + self._zero) / math.tau * self.pulses_per_revolution) % self.pulses_per_revolution
+        turns = (angle + self._zero + self.trim) / math.tau
+        pulses = round(turns * self.pulses_per_revolution) % self.pulses_per_revolution
         self._move(f"ma{pulses:08X}")
         self._compare()
 
@@ -125,7 +126,7 @@ class ElliptecRotator(Observed):
     def angle(self) -> float:
         """Angle (rad), read back."""
         pulses = _signed(self._ask("gp", "PO"))
-        read = math.tau * pulses / self.pulses_per_revolution - self._zero
+        read = math.tau * pulses / self.pulses_per_revolution - self._zero - self.trim
         angle = self._asked + math.remainder(read - self._asked, math.tau)
         self._keep(angle=(angle, "rad"))
         return angle
@@ -136,7 +137,7 @@ class ElliptecRotator(Observed):
 
     def settings(self) -> Mapping[str, Quantity]:
         """Return the angle."""
-        return {"angle": (self.angle(), "rad"), "zero": (self._zero, "rad")}
+        return {"angle": (self.angle(), "rad"), "zero": (self._zero, "rad"), "trim": (self.trim, "rad")}
 
     def make_safe(self) -> SafeStateReport:
         """See that it stands still: a move that was interrupted ends by itself."""

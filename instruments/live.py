@@ -45,6 +45,7 @@ _READ_BY = {
     "attenuator": "transmission",
     "stage": "position",
     "sum_detector": "read",
+    "difference_detector": "read",
 }  # all others are rotators
 
 

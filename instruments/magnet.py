@@ -24,6 +24,9 @@ GAUSSMETER_LINE = {
 }  # fmt: skip
 """Serial line of a Lake Shore 425 (its manual): parity odd."""
 
+FIELD_CONVERSIONS = 20
+"""Conversions of the card behind one reading of a Hall probe."""
+
 
 @dataclass(frozen=True)
 class HallProbe:
@@ -33,7 +36,7 @@ class HallProbe:
     gain: float
     offset: float
 
-    def read(self, samples: int = 20) -> float:
+    def read(self, samples: int = FIELD_CONVERSIONS) -> float:
         """Field (T), mean of `samples` readings, offset subtracted."""
         return self.input.read(samples) / self.gain - self.offset
 

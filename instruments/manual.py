@@ -14,6 +14,8 @@ _BY_HAND = 30.0  # s
 Prompt = Callable[[str], None]
 """Shows a request and returns when the person has done it; raises where nobody will."""
 
+_BY_HAND = 15.0  # s that a request is taken to need
+
 
 _BY_HAND = 60.0
 """Time (s) that a person is expected to need for one request."""
@@ -40,15 +42,16 @@ class ManualRotator(Observed):
     """
 
     def __init__(self, role: str, prompt: Prompt, zero: float) -> None:
-        self.role, self._prompt, self._zero = role, prompt, zero
-        self._angle: float | None = None
+        self.role, self._prompt, self._zero, self.trim = role, prompt, zero, 0.0
+        self._scale: float | None = None
 
     def move_to(self, angle: float) -> None:
         """Ask for `angle` (rad), unless it stands there already."""
-        if angle == self._angle:
+        scale = angle + self._zero + self.trim
+        if scale == self._scale:
             return
-        self._prompt(f"Turn {self.role} to {math.degrees(angle + self._zero):.2f} degrees on its scale.")
-        self._angle = angle
+        self._prompt(f"Turn {self.role} to {math.degrees(scale):.2f} degrees on its scale.")
+        self._scale = scale
 
     def travel_time(self, start: float, stop: float) -> float:
         """Time (s) that a person is thought to take."""
@@ -62,10 +65,11 @@ class ManualRotator(Observed):
         DeviceError
             Where none was asked for yet: nobody knows.
         """
-        if self._angle is None:
+        if self._scale is None:
             raise DeviceError(self.role, "was not set yet.", "Set it before it is read.")
-        self._keep(angle=(self._angle, "rad"))
-        return self._angle
+        angle = self._scale - self._zero - self.trim
+        self._keep(angle=(angle, "rad"))
+        return angle
 
     def identity(self) -> str:
         """Return that a person turns it."""
@@ -73,8 +77,8 @@ class ManualRotator(Observed):
 
     def settings(self) -> Mapping[str, Quantity]:
         """Return the angle where it is known."""
-        known: dict[str, Quantity] = {"zero": (self._zero, "rad")}
-        return known if self._angle is None else {"angle": (self._angle, "rad"), **known}
+        known: dict[str, Quantity] = {"zero": (self._zero, "rad"), "trim": (self.trim, "rad")}
+        return known if self._scale is None else {"angle": (self.angle(), "rad"), **known}
 
     def make_safe(self) -> SafeStateReport:
         """Report at once: it does not move by itself."""

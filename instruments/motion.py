@@ -17,6 +17,7 @@ from instruments.safe_state import try_every_step
 
 _POLL = 0.05  # s between two looks at a moving axis
 _PATIENCE = 60.0  # s
+_USUAL_SPEED = math.radians(10)  # rad/s of a rotation mount, for planning
 
 
 class Esp300Axis:
@@ -170,11 +171,11 @@ class Esp300Rotator(Observed):
     """
 
     def __init__(self, axis: Esp300Axis, role: str, zero: float) -> None:
-        self._axis, self.role, self._zero = axis, role, zero
+        self._axis, self.role, self._zero, self.trim = axis, role, zero, 0.0
 
     def move_to(self, angle: float) -> None:
         """Turn to `angle` (rad)."""
-        self._axis.move_to(math.degrees(angle + self._zero))
+        self._axis.move_to(math.degrees(angle + self._zero + self.trim))
 
     def travel_time(self, start: float, stop: float) -> float:
         """Time (s) of a turn from `start` to `stop` (rad)."""
@@ -182,7 +183,7 @@ class Esp300Rotator(Observed):
 
     def angle(self) -> float:
         """Angle (rad), read back."""
-        angle = math.radians(self._axis.position()) - self._zero
+        angle = math.radians(self._axis.position()) - self._zero - self.trim
         self._keep(angle=(angle, "rad"))
         return angle
 
@@ -192,7 +193,7 @@ class Esp300Rotator(Observed):
 
     def settings(self) -> Mapping[str, Quantity]:
         """Return the angle."""
-        return {"angle": (self.angle(), "rad"), "zero": (self._zero, "rad")}
+        return {"angle": (self.angle(), "rad"), "zero": (self._zero, "rad"), "trim": (self.trim, "rad")}
 
     def make_safe(self) -> SafeStateReport:
         """Stop and switch the motor off."""
@@ -213,6 +214,15 @@ class FlippedQuarterWave:
     def latest(self) -> LiveReading:
         """What the rotator read last."""
         return self._rotator.latest
+
+    @property
+    def trim(self) -> float:
+        """That of the rotator (rad)."""
+        return self._rotator.trim
+
+    @trim.setter
+    def trim(self, angle: float) -> None:
+        self._rotator.trim = angle
 
     def move_to(self, angle: float) -> None:
         """Turn to `angle` (rad)."""

@@ -18,7 +18,7 @@ from instruments.attenuator import PlateAttenuator
 from instruments.connections import Connections as Connections
 from instruments.current_source import AmplifiedSineSource, Keithley6221Source
 from instruments.daq_clocked import ClockedInput
-from instruments.detector import AnalogSum
+from instruments.detector import AnalogDifference, AnalogSum
 from instruments.driver_tables import (
     AnalogMagnetTable,
     AnalogSineTable,
@@ -41,6 +41,7 @@ from instruments.relay import InterlockedRelay
 from instruments.roles import (
     Attenuator,
     CurrentSource,
+    DifferenceDetector,
     Instrument,
     LockIn,
     Magnet,
@@ -79,6 +80,7 @@ def role_openers(connections: Connections, sample: Sample) -> dict[str, Callable
         "perpendicular_magnet": lambda: open_perpendicular_magnet(connections, sample),
         "shutter": lambda: open_shutter(connections),
         "attenuator": lambda: open_attenuator(connections),
+        "difference_detector": lambda: open_difference_detector(connections),
     }
     return openers | {role: opener for role, opener in optional.items() if getattr(file, role) is not None}
 
@@ -274,6 +276,13 @@ def open_sum_detector(connections: Connections) -> SumDetector:
         offset=table.offset,
         light_side=connections.file.light_side,
     )
+
+
+def open_difference_detector(connections: Connections) -> DifferenceDetector:
+    """Open the difference output of the detector."""
+    table = connections.file.difference_detector
+    assert table is not None
+    return AnalogDifference(connections.analog_input(table.input, "detector difference"), gain=table.gain)
 
 
 def _rotator(connections: Connections, table: RotatorTable, role: str) -> Rotator:

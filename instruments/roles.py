@@ -230,6 +230,9 @@ class Rotator(Instrument, Protocol):
         """Time (s) that a turn from `start` to `stop` (rad) is expected to take; sends nothing."""
         ...
 
+    trim: float
+    """Angle (rad) by which an alignment moved the zero while the bench is open; 0 at first."""
+
     def angle(self) -> float:
         """Angle (rad), read back."""
         ...
@@ -283,6 +286,16 @@ class SumDetector(Instrument, Protocol):
 
     def read(self) -> float:
         """Sum voltage (V), without what it is in the dark."""
+        ...
+
+
+class DifferenceDetector(Instrument, Protocol):
+    """Difference output of the balanced detector at DC."""
+
+    gain: float
+
+    def read(self) -> float:
+        """Difference voltage (V) at the gain of the sum: over the sum it is (I_A - I_B)/(I_A + I_B)."""
         ...
 
 

@@ -56,7 +56,7 @@ class SoftwareLockIn(Observed):
         self.device = f"lock_in ({', '.join(self._input.channels)})"
         self.largest_frequency = self._input.rate / 4
         self._freshness = Freshness(self.device, "X and Y")
-        self._frequency, self._phase, self._harmonic = 1000.0, 0.0, 1
+        self._frequency, self._phase, self._harmonic, self._internal = 1000.0, 0.0, 1, False
         self._duration = 0.1
         self._record = np.empty((len(CHANNELS), 0))
         self._noise_steps: float | None = None
@@ -79,13 +79,17 @@ class SoftwareLockIn(Observed):
         return 1 / (2 * detection.noise_bandwidth(time_constant, slope))
 
     def set_reference(self, source: Literal["internal", "external"], frequency: float, phase: float) -> None:
-        """Expect a reference of about `frequency` (Hz) on its channel; phase of the current in rad."""
+        """Expect a reference of about `frequency` (Hz) on its channel, or count on the card's clock ("internal").
+
+        Each record then begins at phase 0: for what bears no relation to a current, such as noise.
+        """
         if not 0 < frequency < self.largest_frequency:
             raise LimitError(
                 f"software lock-in: reference frequency must lie above 0 and below {self.largest_frequency:g} Hz; "
                 f"setting it to {frequency:g} Hz is refused. Sample faster, or check the recipe."
             )
         self._frequency, self._phase, self._harmonic = frequency, phase, 1
+        self._internal = source == "internal"
 
     def set_harmonic(self, harmonic: int) -> None:
         """Give this harmonic (1 or 2) as X and Y."""
@@ -177,6 +181,7 @@ class SoftwareLockIn(Observed):
             "phase": self._phase,
             "skew": self._skew,
             "harmonic": self._harmonic,
+            "internal": self._internal,
         }
 
     def measure_skew(self) -> float:

@@ -44,6 +44,8 @@ def cables(file: BenchFile) -> list[Cable]:
     ]
     if isinstance(lock_in, SoftwareLockInTable) and lock_in.sum != file.sum_detector.input.channel:
         found.append(Cable("detector, sum", lock_in.sum))
+    if file.difference_detector is not None and file.difference_detector.input.channel != difference:
+        found.append(Cable("detector, difference", file.difference_detector.input.channel))
     paths = (("sample", file.sample_source, file.relay.sample), ("coil", file.calibration_source, file.relay.coil))
     for load, source, contact in paths:
         found += _current_path(source, f"{load}, through the relay's contact on {contact}", reference)

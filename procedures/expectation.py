@@ -10,11 +10,15 @@ import numpy as np
 
 from analysis.averaged_loops import field_response
 from analysis.constants import ELEMENTARY_CHARGE, REDUCED_PLANCK_CONSTANT
+from analysis.detection import kerr_signal
 from analysis.loops import Channel
 from analysis.optics import reflectance
 from analysis.planned_uncertainty import PlannedSweep, PlannedTorque
 from analysis.result import Estimate
 from instruments import Bench
+from instruments.detector import SUM_CONVERSIONS
+from instruments.driver_tables import AnalogMagnetTable
+from instruments.magnet import FIELD_CONVERSIONS
 
 ASSUMED_EFFICIENCY = 0.05
 """Spin-torque efficiency that an expectation takes for a sample not measured yet: that of Py (paper, Table 1)."""
@@ -108,3 +112,32 @@ def with_expected_misfit(quantities: Mapping[str, Estimate]) -> dict[str, Estima
 def _response(bench: Bench, field: float, **push: float) -> complex:
     wavelength = bench.file.laser.wavelength
     return complex(field_response(bench.sample.stack(), np.array([field]), bench.light_side, wavelength, **push)[0])
+
+
+def sum_voltage(bench: Bench, transmission: float = 1.0) -> float:
+    """Sum signal (V) of the nominal laser power."""
+    return detected_power(bench, transmission) * bench.sum_detector.responsivity
+
+
+def sum_noise(bench: Bench) -> float:
+    """Standard deviation (V) of one reading of the sum, drift of the laser apart."""
+    return bench.file.noise.card_noise / math.sqrt(SUM_CONVERSIONS)
+
+
+def field_noise(bench: Bench) -> float:
+    """Standard deviation (T) of one reading of the field; a gaussmeter's counts as its tolerance, for want of more."""
+    magnet = bench.file.magnet
+    if not isinstance(magnet, AnalogMagnetTable):
+        return magnet.tolerance
+    return bench.file.noise.card_noise / math.sqrt(FIELD_CONVERSIONS) / abs(magnet.hall_gain)
+
+
+def volts_per_angle(bench: Bench) -> float:
+    """Lock-in voltage (V rms) of a Kerr angle (rad, peak) at the nominal laser power."""
+    return 1 / float(kerr_signal(1.0, sum_voltage(bench), bench.sum_detector.gain))
+
+
+def dark_noise(bench: Bench, *, time_constant: float, slope: int) -> float:
+    """Standard deviation (V rms) of a reading of the lock-in without light."""
+    bandwidth = bench.lock_in.noise_bandwidth(time_constant=time_constant, slope=slope)
+    return bench.file.noise.input_noise * math.sqrt(bandwidth)

@@ -14,12 +14,13 @@ from analysis.loops import CHANNELS
 from analysis.run_file import Column
 from instruments import Bench
 from instruments.roles import CurrentPath, LockInReading
-from procedures.expectation import reading_noise
+from procedures.expectation import reading_noise, volts_per_angle
 from procedures.lock_in_measurement import PREPARATION, LockInMeasurement
 from procedures.measurement import Averaging, Point, Reading
 from procedures.parameters import CurrentParameter
 
 _HEADROOM = 5.0  # lock-in range over the signal at the first point
+_NOISE_HEADROOM = 8.0  # lock-in range over the noise that is expected, as standard deviation
 _LEAST_RANGE = 200e-9  # V
 
 SET_POINTS: Mapping[str, Column] = {
@@ -136,7 +137,12 @@ class KerrMeasurement(LockInMeasurement):
         bench.lock_in.set_sensitivity(1e-3)
         bench.clock.wait(self.settling_time(bench))
         reading = bench.lock_in.look()
-        bench.lock_in.set_sensitivity(max(_HEADROOM * math.hypot(reading.x, reading.y), _LEAST_RANGE))
+        largest = _HEADROOM * math.hypot(reading.x, reading.y) + _NOISE_HEADROOM * self.noise_voltage(bench)
+        bench.lock_in.set_sensitivity(max(largest, _LEAST_RANGE))
+
+    def noise_voltage(self, bench: Bench) -> float:
+        """Standard deviation (V rms) of a reading that the bench's figures let expect."""
+        return self._reading_noise(bench) * volts_per_angle(bench)
 
     def illuminate(self, bench: Bench) -> None:
         """Let the light through, and see that there is light and not too much of it."""
@@ -226,14 +232,19 @@ class KerrMeasurement(LockInMeasurement):
             return 0
         return bench.recorder.waveform_bytes(**self._filter, frequency=self.frequency)
 
+    def light(self, bench: Bench) -> float:
+        """Sum (V) that the signal is referred to, held against the limit: the laser may have changed."""
+        total = bench.sum_detector.read()
+        bench.power_on_sample(total)
+        return total
+
     def measure(self, point: Point, bench: Bench) -> Reading:
         """Read the lock-in, and all of `row`."""
         return self.row(point, bench.lock_in.read(), bench)
 
     def row(self, point: Point, reading: LockInReading, bench: Bench) -> Reading:
         """Put `reading` beside detector sum, field, and all that could explain it later."""
-        total = bench.sum_detector.read()
-        bench.power_on_sample(total)  # the laser may have changed since the run began
+        total = self.light(bench)
         x, y = bench.stage.position()
         return {
             **self.asked(point),

@@ -70,9 +70,13 @@ class LockInMeasurement(Measurement):
         self._start_current(bench)
         bench.clock.wait(self.settling_time(bench))
 
+    def detection_phase(self, bench: Bench) -> float:
+        """Phase (rad) at which the lock-in detects: that of the current."""
+        return bench.source(self.source).phase
+
     def _start_current(self, bench: Bench) -> None:
         source = bench.source(self.source)
-        bench.lock_in.set_reference(source.reference, self.frequency, source.phase)
+        bench.lock_in.set_reference(source.reference, self.frequency, self.detection_phase(bench))
         source.set_frequency(self.frequency)
         source.set_amplitude(self.largest_currents()[self.source])
         bench.clock.wait(_REFERENCE_WAIT)

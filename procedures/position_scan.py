@@ -20,7 +20,7 @@ from analysis.square_edges import Axis, reflected_light
 from analysis.stack import FloatArray
 from instruments import Bench
 from instruments.roles import CurrentPath
-from procedures.expectation import asot_angle, calibration_angle, detected_power, reading_noise
+from procedures.expectation import asot_angle, calibration_angle, detected_power, reading_noise, sum_noise
 from procedures.kerr_measurement import KERR_COLUMNS, KerrMeasurement
 from procedures.measurement import Averaging, Point, Reading
 from procedures.travel import total_travel_time
@@ -272,7 +272,7 @@ class PositionScan(KerrMeasurement):
             names += [f"centre_{axis}", f"width_{axis}"]
         count = len(next(iter(places.values())))
         jacobian = reflected_light(list(places.values()), np.linspace(-1, 1, count), np.array(values))[1]
-        noise = np.full(count, bench.file.noise.sum_noise / math.sqrt(self.repeats))
+        noise = np.full(count, sum_noise(bench) / math.sqrt(self.repeats))
         fit = fit_linear(jacobian, np.zeros(count), noise, [*map(str, values)])
         stds = np.sqrt(np.diag(fit.covariance))
         return {

@@ -279,7 +279,7 @@ class Twin:
     def _difference(self, times: FloatArray) -> FloatArray:
         """Input of the lock-in (V): imbalance, every harmonic of every current, mains and noise."""
         middle = float(times[len(times) // 2])
-        volts = self._sum_voltages(times) * self._detection(middle)[0] * self._lines["signal_detector"]
+        volts = self._imbalance(times, middle) * self._lines["signal_detector"]
         for current, voltages in self._signals(middle):
             turns = 2 * math.pi * current.frequency * (times - current.start)
             for harmonic, voltage in voltages.items():
@@ -290,6 +290,12 @@ class Twin:
             volts += self.table.mains * np.sin(2 * math.pi * _MAINS * times)
         deviation = self.lock_in_noise_density() * math.sqrt(self.table.detector_bandwidth)
         return volts + deviation * self._noise(4, times) if deviation else volts
+
+    def _imbalance(self, times: FloatArray, middle: float) -> FloatArray:
+        """Difference output (V) at DC: the light's balance in the `middle` (s), times the sum."""
+        balance = self._detection(middle)[0]
+        reading = self.table.difference_gain * balance * (1 + self.table.difference_cubic * balance**2)
+        return self._sum_voltages(times) * reading
 
     def _reference(self) -> Drive | None:
         lost = self.table.reference_lost_after

@@ -48,6 +48,8 @@ class TwinTable(Table):
     spot_diameter: Annotated[float, Unit.number("m"), Field(ge=0)] = 4e-6  # 1/e^2; 0: a square without edges
     responsivity: Annotated[float, Unit.number("V/W"), Field(gt=0)] = 1000.0
     gain: Annotated[float, Unit.number(""), Field(gt=0)] = 0.96
+    difference_gain: Annotated[float, Unit.number(""), Field(gt=0)] = 1.0  # of the difference over the sum, at DC
+    difference_cubic: Annotated[float, Unit.number("")] = 0.0  # it reads balance (1 + cubic balance^2) at DC
     polarization_misalignment: Annotated[float, Unit.number("rad")] = 0.005
     quarter_wave_zero: Annotated[float, Unit.number("rad")] = 0.0  # 90 deg: the slow axis where the fast one should be
     # --- noise and pick-up
