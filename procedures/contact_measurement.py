@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from dataclasses import replace
 from typing import ClassVar, Literal
 
 from pymeasure.experiment.parameters import FloatParameter
@@ -12,7 +13,7 @@ from analysis.errors import InputError
 from analysis.run_file import Column
 from instruments import Bench
 from instruments.roles import CurrentPath
-from procedures.lock_in_measurement import LockInMeasurement
+from procedures.lock_in_measurement import REFERENCE_WAIT, LockInMeasurement
 from procedures.measurement import Averaging, Point, Reading
 
 _HEADROOM = 1.2  # lock-in range over the largest voltage
@@ -90,7 +91,7 @@ class ContactMeasurement(LockInMeasurement):
         self.set(self.strongest(), bench)
         bench.lock_in.set_sensitivity(_LARGEST_RANGE)
         bench.clock.wait(self.settling_time(bench))
-        reading = bench.lock_in.read()
+        reading = bench.lock_in.look()
         bench.lock_in.set_sensitivity(
             min(max(_HEADROOM * math.hypot(reading.x, reading.y), _LEAST_RANGE), _LARGEST_RANGE)
         )
@@ -125,9 +126,35 @@ class ContactMeasurement(LockInMeasurement):
         step = bench.lock_in.resolution(max(_HEADROOM * largest, _LEAST_RANGE))
         return math.sqrt(2) * math.hypot(white, step / math.sqrt(12))
 
-    def duration(self, bench: Bench) -> float:
-        """Return the expected duration (s): that of the points, and what goes before them."""
-        return super().duration(bench) + 1.0 + self.settling_time(bench)
+    def travel_time(self, start: Point, stop: Point, bench: Bench) -> float:
+        """Time (s) of `set`: field, then current."""
+        total = 0.0
+        if start.perpendicular_field is not None and stop.perpendicular_field is not None:
+            magnet = bench.need("perpendicular_magnet")
+            total += magnet.travel_time(start.perpendicular_field, stop.perpendicular_field)
+        if start.current is not None and stop.current is not None:
+            total += bench.sample_source.travel_time(start.current, stop.current)
+        return total
+
+    def preparation_time(self, bench: Bench) -> float:
+        """Time (s) of `prepare`, from zero field, and of the end that makes the bench safe."""
+        largest, strongest = self.largest_currents()[self.source], self.strongest()
+        rest = replace(strongest, current=largest, perpendicular_field=0.0)
+        return (
+            bench.sample_source.travel_time(0.0, largest)
+            + REFERENCE_WAIT
+            + self.travel_time(rest, strongest, bench)
+            + self.settling_time(bench)
+            + self.travel_time(strongest, next(self.points()), bench)
+        )
+
+    def averaging_time(self, bench: Bench) -> float:
+        """Return the time (s) of the readings after the first one that the noise at the largest current asks for."""
+        averaging = self.averaging()
+        if averaging is None:
+            return 0.0
+        noise = self.voltage_noise(bench) / self.largest_currents()[self.source]
+        return max(averaging.spacing, self.reading_time(bench)) * (averaging.expected_readings(noise) - 1)
 
 
 def contact_columns(*set_points: Column, signal: Column) -> tuple[Column, ...]:

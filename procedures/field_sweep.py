@@ -103,10 +103,13 @@ class FieldSweep(KerrMeasurement):
     def expected(self, bench: Bench) -> Mapping[str, Estimate]:
         """Largest Kerr signal, and the torque or calibration field that this sweep gives with a known gain.
 
-        `procedures.planning.planned_torque` joins the sweeps of a measurement.
+        `procedures.planning.planned_torque` joins the sweeps of a measurement. A blank shows nothing but its null.
         """
         if not bench.sample.film.magnetic:
-            return {"signal": Estimate(0.0, self.point_noise(bench), "rad")}
+            noise, channels = self.point_noise(bench), {channel for channel, _ in self._settings()}
+            null = Estimate(0.0, noise / math.sqrt(self.point_count() / len(channels)), "rad")
+            nulls = {f"null_{channel}": null for channel in channels} if self.path == "sample" else {}
+            return {"signal": Estimate(0.0, noise, "rad"), **nulls}
         sweeps, current = self.planned(bench), self.current * 1e-3
         angle = (asot_angle if self.path == "sample" else calibration_angle)(bench, current, 0.0)
         parts = {"rotation": abs(angle.real), "ellipticity": abs(angle.imag)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
@@ -106,10 +105,3 @@ class HallLoop(ContactMeasurement):
         clean = resistance * np.clip(field / saturation, -1, 1)
         fit = fit_hall_loop(field, clean, noise / (self.current * 1e-3))
         return {**fit.quantities, "signal": Estimate(resistance * self.current * 1e-3, noise, "V")}
-
-    def duration(self, bench: Bench) -> float:
-        """Return the expected duration (s), with the travel of the field."""
-        magnet = bench.need("perpendicular_magnet")
-        fields = [0.0, self.highest_field(), *self._fields()]
-        travel = sum(magnet.travel_time(start, stop) for start, stop in pairwise(fields))
-        return super().duration(bench) + int(self.repeats) * travel

@@ -12,8 +12,10 @@ from instruments.errors import DeviceError
 from instruments.roles import UNLOCKED, CurrentPath
 from procedures.measurement import Measurement
 
-_REFERENCE_WAIT = 1.0  # s until the lock-in has found its reference
-PREPARATION = _REFERENCE_WAIT + 0.4
+REFERENCE_WAIT = 1.0
+"""Time (s) until the lock-in has found its reference."""
+
+PREPARATION = REFERENCE_WAIT + 0.4
 """Time (s) of a start: both currents to zero and the relay beside the wait for the reference."""
 _EXCHANGES = 0.025  # s that the exchanges with all instruments take at a point, about a millisecond each
 
@@ -79,7 +81,7 @@ class LockInMeasurement(Measurement):
         bench.lock_in.set_reference(source.reference, self.frequency, self.detection_phase(bench))
         source.set_frequency(self.frequency)
         source.set_amplitude(self.largest_currents()[self.source])
-        bench.clock.wait(_REFERENCE_WAIT)
+        bench.clock.wait(REFERENCE_WAIT)
         bench.lock_in.clear_status()  # of the unlock until the reference came
         if bench.lock_in.look().status & UNLOCKED:
             raise DeviceError(

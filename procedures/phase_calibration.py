@@ -100,10 +100,6 @@ class PhaseCalibration(KerrMeasurement):
         span = bench.lock_in.set_sensitivity(_HEADROOM * self._voltage(bench))
         self._resolution = span / STEPS
 
-    def duration(self, bench: Bench) -> float:
-        """Return the expected duration (s), preparation included."""
-        return self.preparation_time(bench) + super().duration(bench)
-
     def conclude(self, rows: Mapping[str, FloatArray], bench: Bench) -> None:
         """Take the current away, then connect the detector again."""
         self.release(bench)

@@ -70,10 +70,6 @@ class Pickup(KerrMeasurement):
         bench.need("shutter")
         super().check(bench)
 
-    def duration(self, bench: Bench) -> float:
-        """Return the expected duration (s), preparation included."""
-        return self.preparation_time(bench) + super().duration(bench)
-
     def set(self, point: Point, bench: Bench) -> None:
         """Turn the plates, read the sum with light, block the beam."""
         super().set(point, bench)

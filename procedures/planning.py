@@ -53,7 +53,7 @@ class TorquePlan:
 
 
 def torque_plan(procedures: Sequence[Measurement], bench: Bench) -> TorquePlan | None:
-    """Join the field sweeps of a recipe; None where they make no pair of calibration and ASOT.
+    """Join the field sweeps of a recipe; None for a blank, and where they make no pair of calibration and ASOT.
 
     Parameters
     ----------
@@ -62,13 +62,11 @@ def torque_plan(procedures: Sequence[Measurement], bench: Bench) -> TorquePlan |
     bench
         Its noise figures and times are used; nothing is sent.
     """
-    if not bench.sample.film.magnetic:
-        return None
     sweeps = tuple(procedure for procedure in procedures if isinstance(procedure, FieldSweep))
     planned = [entry for sweep in sweeps for entry in sweep.planned(bench)]
     kinds = {(entry.path, entry.channel) for entry in planned}
     currents = {path: {sweep.current * 1e-3 for sweep in sweeps if sweep.path == path} for path in ("sample", "coil")}
-    if len(kinds) != 4 or any(len(values) != 1 for values in currents.values()):
+    if not bench.sample.film.magnetic or len(kinds) != 4 or any(len(values) != 1 for values in currents.values()):
         return None
     (current,), (coil_current,) = currents["sample"], currents["coil"]
     total = sum(procedure.duration(bench) for procedure in procedures)

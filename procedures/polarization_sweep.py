@@ -18,7 +18,6 @@ from instruments import Bench
 from procedures.expectation import asot_angle, calibration_angle, reading_noise
 from procedures.kerr_measurement import KerrMeasurement
 from procedures.measurement import Point
-from procedures.travel import total_travel_time
 
 
 class PolarizationSweep(KerrMeasurement):
@@ -86,13 +85,6 @@ class PolarizationSweep(KerrMeasurement):
                 f"field of a polarisation sweep must be at least {least:g} mT, three times the coercive field, so that "
                 f"the magnetisation follows it; received {self.field:g} mT. Raise it."
             )
-
-    def duration(self, bench: Bench) -> float:
-        """Return the expected duration (s): settling, reading, travel of plates and field, and the preparation."""
-        averaging = self.averaging()
-        settling = self.settling_time(bench)
-        point = settling + self.reading_time(bench) + (averaging.time_limit if averaging else 0.0)
-        return float(self.point_count() * point + self.repeats * total_travel_time(self.points(), bench) + 2 * settling)
 
     def expected(self, bench: Bench) -> Mapping[str, Estimate]:
         """Polar part of the model; the quadratic part is not known before, its error is that of the same fit."""

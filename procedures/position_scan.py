@@ -23,7 +23,6 @@ from instruments.roles import CurrentPath
 from procedures.expectation import asot_angle, calibration_angle, detected_power, reading_noise, sum_noise
 from procedures.kerr_measurement import KERR_COLUMNS, KerrMeasurement
 from procedures.measurement import Averaging, Point, Reading
-from procedures.travel import total_travel_time
 
 _BESIDE = 0.05  # of the light on the film, that a substrate reflects: for estimates
 _NEAR_EDGE = 0.98  # of the half width, where the Oersted field is about the largest that the spot still meets
@@ -237,13 +236,9 @@ class PositionScan(KerrMeasurement):
             bench.stage.move_to(start[0] if "x" in found else x, start[1] if "y" in found else y)  # backlash
             bench.stage.move_to(x, y)
 
-    def duration(self, bench: Bench) -> float:
-        """Return the expected duration (s): rest and reading at each point, travel, and the preparation."""
-        averaging = self.averaging()
-        point = self.settling_time(bench) + self.reading_time(bench) + (averaging.time_limit if averaging else 0.0)
-        travel = self.repeats * total_travel_time(self.points(), bench)
-        preparation = 2 * self.settling_time(bench) if self.signal == "kerr" else 0.0
-        return float(self.point_count() * point + travel + preparation)
+    def preparation_time(self, bench: Bench) -> float:
+        """Time (s) of `prepare`: none to speak of where no current flows."""
+        return super().preparation_time(bench) if self.signal == "kerr" else 0.0
 
     def expected(self, bench: Bench) -> Mapping[str, Estimate]:
         """Middle where the scan's is, width of the sample file, slope of the strip; their errors from the same fits."""

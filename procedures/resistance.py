@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
-from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
@@ -18,7 +16,7 @@ from instruments.roles import CurrentPath
 from procedures.contact_measurement import ContactMeasurement, contact_columns
 from procedures.kerr_measurement import SET_POINTS
 from procedures.measurement import Point, Reading
-from procedures.parameters import FloatListParameter
+from procedures.parameters import CurrentListParameter
 
 
 class Resistance(ContactMeasurement):
@@ -29,7 +27,7 @@ class Resistance(ContactMeasurement):
     square of the current tells the heating.
     """
 
-    currents = FloatListParameter(
+    currents = CurrentListParameter(
         "Currents (peak)", units="mA", default=[5, 10, 15, 20, 25, 30, 35, 40], minimum=1e-3, maximum=1000,
         description="Amplitudes, taken in this order and back; three or more different ones",
     )  # fmt: skip
@@ -94,10 +92,3 @@ class Resistance(ContactMeasurement):
             "heating_coefficient": fit["heating_coefficient"],
             "signal": Estimate(nominal * float(current[-1]), noise, "V"),
         }
-
-    def duration(self, bench: Bench) -> float:
-        """Return the expected duration (s), with the ramps of the current."""
-        levels = [0.0, max(self.currents), *self.currents, *reversed(self.currents)]
-        ramp = bench.file.sample_source.ramp_rate
-        steps = (max(1, math.ceil(abs(b - a) * 1e-3 / (0.1 * ramp))) for a, b in pairwise(levels))
-        return float(super().duration(bench) + int(self.repeats) * 0.1 * sum(steps))
