@@ -194,8 +194,15 @@ def plan(recipe: str, out: Path, bench: str, sample: str, settings: tuple[str, .
 @app.command()
 @paths_argument
 @click.option("--current-density", help="Report torques at this, e.g. '5e10 A/m^2'; by default at that of the runs.")
+@click.option(
+    "--reference-conductivity",
+    help="Compare control samples with this bottom-surface torque conductivity, e.g. '2.3e5 S/m'; by default with that "
+    "of a thick film among the runs.",
+)
 @json_option
-def analyze(paths: tuple[Path, ...], current_density: str | None, as_json: bool) -> int:
+def analyze(
+    paths: tuple[Path, ...], current_density: str | None, reference_conductivity: str | None, as_json: bool
+) -> int:
     """Turn run files, or folders of them, into torques with uncertainties.
 
     Example: asot analyze asot-demo --json
@@ -205,13 +212,20 @@ def analyze(paths: tuple[Path, ...], current_density: str | None, as_json: bool)
     from analysis.run_analysis import analyze as analyze_runs
 
     density = None if current_density is None else option_quantity("--current-density", current_density, "A/m^2")
-    result = analyze_runs(paths, current_density=density)
+    reference = (
+        None
+        if reference_conductivity is None
+        else option_quantity("--reference-conductivity", reference_conductivity, "S/m")
+    )
+    result = analyze_runs(paths, current_density=density, reference_conductivity=reference)
     if as_json:
         print(json.dumps(result.as_dict()))
     else:
         report = Report()
         for entry in result.samples:
             report.sample_result(entry)
+        if result.series is not None:
+            report.series_result(result.series)
         for finding in result.findings:
             report.finding(finding)
     for warning in result.warnings:

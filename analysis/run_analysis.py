@@ -12,16 +12,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis import configuration
-from analysis.averaged_loops import SampleData, sample_data
-from analysis.errors import AnalysisError, AsotError, InputError
+from analysis.asot_pair import analyze_asot_pair
+from analysis.control_samples import analyze_control_samples, bottom_conductivity, control_groups
+from analysis.errors import AsotError, InputError
 from analysis.finding import Finding
 from analysis.findings import ANALYSES
 from analysis.loops import CHANNELS, measured_channels
-from analysis.result import TorqueResult
+from analysis.result import Estimate
 from analysis.run_file import load_run, verify_run
 from analysis.sample import Sample
-from analysis.sample_fit import fit_sample
+from analysis.sample_analysis import SampleAnalysis, analyze_sample
 from analysis.stack import require
+from analysis.thickness_series import SeriesAnalysis, analyze_thickness_series, thickness_series
 
 if TYPE_CHECKING:
     import xarray
@@ -31,47 +33,22 @@ _LARGEST_PHASE = math.radians(5)  # of the signal against the detection phase; i
 
 
 @dataclass(frozen=True)
-class SampleAnalysis:
-    """Result of one sample.
-
-    Attributes
-    ----------
-    sample
-        The sample as described in its runs.
-    runs
-        Names of the run files used.
-    result
-        Torques with uncertainties.
-    data
-        Averaged loops behind them.
-    wavelength
-        Of the light (m).
-    """
-
-    sample: Sample
-    runs: tuple[str, ...]
-    result: TorqueResult
-    data: SampleData
-    wavelength: float
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the form that the JSON output uses."""
-        return {"name": self.sample.name, "runs": list(self.runs), **self.result.as_dict()}
-
-
-@dataclass(frozen=True)
 class Analysis:
-    """Torques of all samples, findings of all other measurements, and a warning for everything that was left out."""
+    """Torques of all samples, findings of all other measurements, and a warning for everything that was left out.
+
+    `series` is the joint result of films that differ in thickness only, None where there are none.
+    """
 
     samples: tuple[SampleAnalysis, ...]
     warnings: tuple[str, ...]
     findings: tuple[Finding, ...] = ()
+    series: SeriesAnalysis | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the form that the JSON output uses."""
         return {
             "samples": [entry.as_dict() for entry in self.samples],
-            "series": {},
+            "series": {} if self.series is None else self.series.as_dict(),
             "findings": [finding.as_dict() for finding in self.findings],
             "warnings": list(self.warnings),
         }
@@ -84,7 +61,12 @@ def sample_of(run: xarray.Dataset) -> Sample:
     return configuration.validate(Sample, document, f"{name}, note sample")
 
 
-def analyze(paths: Iterable[str | Path], *, current_density: float | None = None) -> Analysis:
+def analyze(
+    paths: Iterable[str | Path],
+    *,
+    current_density: float | None = None,
+    reference_conductivity: float | None = None,
+) -> Analysis:
     """Analyse run files.
 
     Parameters
@@ -93,6 +75,9 @@ def analyze(paths: Iterable[str | Path], *, current_density: float | None = None
         Run files, or folders of them.
     current_density
         Current density (A/m^2) to which torques are reported; that of the runs by default.
+    reference_conductivity
+        Bottom-surface torque conductivity (S/m) with which control samples are compared; that of a thick film of the
+        same material among the runs by default.
 
     Returns
     -------
@@ -105,6 +90,9 @@ def analyze(paths: Iterable[str | Path], *, current_density: float | None = None
     """
     if current_density is not None:
         require("current_density", current_density, "finite and above 0 A/m^2", current_density > 0, "Leave it out.")
+    if reference_conductivity is not None:
+        good = reference_conductivity != 0
+        require("reference_conductivity", reference_conductivity, "finite and not 0 S/m", good, "Leave it out.")
     warnings: list[str] = []
     runs = []
     for path in run_files(paths):
@@ -139,21 +127,75 @@ def analyze(paths: Iterable[str | Path], *, current_density: float | None = None
     for run in sweeps:
         warnings += _phase_warnings(run)
     for group in measurements(sweeps):
-        name = _sample_overrides(group[0]).get("name", group[0].attrs["sample"].get("name"))
+        name = _sample_name(group[0])
         try:
-            entry = _analyze_sample(group, current_density)
+            entry = analyze_sample(group, sample_of(group[0]), current_density)
         except AsotError as error:
             warnings.append(f"Sample {name} left out: {error}")
             continue
         samples.append(entry)
-        result = entry.result
-        if result.checks["imaginary_torque"].p_value() < _IMPROBABLE:
-            warnings.append(
-                f"Sample {name}: rotation and ellipticity do not agree with opposite torques of equal size (chi2 "
-                f"{result.chi2:.3g} for {result.dof} dof). Do not trust the torque: check phases, wave plates and the "
-                "sample file, or fit both torques freely (fit_sample(..., torque='free'))."
-            )
-    return Analysis(tuple(samples), tuple(warnings), tuple(findings))
+    for batch in batches_of_samples(runs):
+        try:
+            pair = analyze_asot_pair(batch, findings, sample_of(batch[0]))
+        except AsotError as error:
+            warnings.append(f"Drift of sample {_sample_name(batch[0])} not found: {error}")
+            continue
+        if pair is not None:
+            findings.append(pair)
+            warnings += [f"Sample {pair.sample}: {warning}" for warning in pair.warnings]
+    series = _series(samples, current_density, warnings)
+    controls = control_groups(samples)
+    for films in controls:
+        finding = analyze_control_samples(films, _reference(samples, series, films, reference_conductivity))
+        findings.append(finding)
+        warnings += finding.warnings
+    thin = {id(entry) for films in controls for entry in films}  # their finding says what they can tell
+    warnings += [_disagreement(entry) for entry in samples if id(entry) not in thin and _disagrees(entry)]
+    return Analysis(tuple(samples), tuple(warnings), tuple(findings), series)
+
+
+def _series(samples: list[SampleAnalysis], current_density: float | None, warnings: list[str]) -> SeriesAnalysis | None:
+    """Joint result of the largest thickness series among `samples`; what is left out is added to `warnings`."""
+    groups = thickness_series(samples)
+    for group in groups[1:]:
+        names = ", ".join(entry.sample.name for entry in group)
+        warnings.append(f"Thickness series of {names} not fitted beside a larger one. Analyse its runs alone.")
+    if not groups:
+        return None
+    try:
+        series = analyze_thickness_series(groups[0], current_density)
+    except AsotError as error:
+        warnings.append(f"Thickness series left out: {error}")
+        return None
+    warnings += [f"Thickness series: {warning}" for warning in series.warnings]
+    return series
+
+
+def _disagrees(entry: SampleAnalysis) -> bool:
+    return entry.result.checks["imaginary_torque"].p_value() < _IMPROBABLE
+
+
+def _disagreement(entry: SampleAnalysis) -> str:
+    result = entry.result
+    return (
+        f"Sample {entry.sample.name}: rotation and ellipticity do not agree with opposite torques of equal size (chi2 "
+        f"{result.chi2:.3g} for {result.dof} dof). Do not trust the torque: check phases, wave plates and the "
+        "sample file, or fit both torques freely (fit_sample(..., torque='free'))."
+    )
+
+
+def _reference(
+    samples: list[SampleAnalysis], series: SeriesAnalysis | None, controls: list[SampleAnalysis], given: float | None
+) -> tuple[str, Estimate] | None:
+    """What control samples are compared with: the value given, a series of the same material, or a thick film."""
+    if given is not None:
+        return "reference", Estimate(given, 0.0, "S/m")
+    material = controls[0].sample.film.material
+    if series is not None and series.entries[-1].sample.film.material == material:
+        conductivity = series.result.torque_conductivity
+        if conductivity is not None:
+            return "series", conductivity
+    return bottom_conductivity(samples, material)
 
 
 def measurements(runs: Iterable[xarray.Dataset]) -> list[list[xarray.Dataset]]:
@@ -163,19 +205,31 @@ def measurements(runs: Iterable[xarray.Dataset]) -> list[list[xarray.Dataset]]:
     repeated measurement gives a second result and not a mixture. What is not complete by itself is pooled with the
     other incomplete recipes of the same sample file.
     """
-    batches: dict[tuple[str, str], list[xarray.Dataset]] = {}
-    for run in runs:
-        sample = json.dumps([run.attrs["sample"], _sample_overrides(run)], sort_keys=True, default=str)
-        batches.setdefault((sample, run.attrs.get("batch", "")), []).append(run)
     groups: list[list[xarray.Dataset]] = []
     pooled: dict[str, list[xarray.Dataset]] = {}
-    for (sample, _), members in batches.items():
+    for members in batches_of_samples(runs):
         kinds = {(run.attrs["parameters"].get("path"), name) for run in members for name in measured_channels(run)}
         if {(path, channel) for path in ("sample", "coil") for channel in CHANNELS} <= kinds:
             groups.append(members)
         else:
-            pooled.setdefault(sample, []).extend(members)
+            pooled.setdefault(_sample_key(members[0]), []).extend(members)
     return groups + list(pooled.values())
+
+
+def batches_of_samples(runs: Iterable[xarray.Dataset]) -> list[list[xarray.Dataset]]:
+    """Group runs of one sample in one recipe."""
+    groups: dict[tuple[str, str], list[xarray.Dataset]] = {}
+    for run in runs:
+        groups.setdefault((_sample_key(run), run.attrs.get("batch", "")), []).append(run)
+    return list(groups.values())
+
+
+def _sample_key(run: xarray.Dataset) -> str:
+    return json.dumps([run.attrs["sample"], _sample_overrides(run)], sort_keys=True, default=str)
+
+
+def _sample_name(run: xarray.Dataset) -> str:
+    return str(_sample_overrides(run).get("name", run.attrs["sample"].get("name")))
 
 
 def _phase_warnings(run: xarray.Dataset) -> list[str]:
@@ -202,26 +256,6 @@ def _sample_overrides(run: xarray.Dataset) -> dict[str, Any]:
     """Keys of the sample file that were set beside it."""
     overrides = run.attrs.get("overrides", {}).items()
     return {key.removeprefix("sample."): value for key, value in overrides if key.startswith("sample.")}
-
-
-def _analyze_sample(runs: list[xarray.Dataset], current_density: float | None) -> SampleAnalysis:
-    sample = sample_of(runs[0])
-    stack = sample.stack()
-    wavelengths = {run.attrs["beam"]["incident_wavelength"][0] for run in runs}
-    if len(wavelengths) != 1:
-        raise AnalysisError(f"Runs must share a wavelength; received {sorted(wavelengths)} m. Analyse them apart.")
-    wavelength = float(wavelengths.pop())
-    result = fit_sample(
-        runs,
-        stack,
-        coercive_field=sample.film.coercive_field,
-        width=sample.conducting_width,
-        current_density=current_density,
-        wavelength=wavelength,
-        uncertainties=sample.uncertainties(),
-    )
-    data = sample_data(runs, stack, sample.film.coercive_field, wavelength=wavelength)
-    return SampleAnalysis(sample, tuple(Path(run.attrs["path"]).name for run in runs), result, data, wavelength)
 
 
 def run_files(paths: Iterable[str | Path]) -> list[Path]:
