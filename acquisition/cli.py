@@ -212,8 +212,19 @@ def plan(
     type=click.Path(path_type=Path),
     help="Runs of a blank, or their folder: its background is taken off the calibration. May be repeated.",
 )
+@click.option(
+    "--reference-conductivity",
+    help="Compare control samples with this bottom-surface torque conductivity, e.g. '2.3e5 S/m'; by default with that "
+    "of a thick film among the runs.",
+)
 @json_option
-def analyze(paths: tuple[Path, ...], current_density: str | None, blank: tuple[Path, ...], as_json: bool) -> int:
+def analyze(
+    paths: tuple[Path, ...],
+    current_density: str | None,
+    blank: tuple[Path, ...],
+    reference_conductivity: str | None,
+    as_json: bool,
+) -> int:
     """Turn run files, or folders of them, into torques with uncertainties.
 
     Example: asot analyze asot-demo --json
@@ -223,13 +234,20 @@ def analyze(paths: tuple[Path, ...], current_density: str | None, blank: tuple[P
     from analysis.run_analysis import analyze as analyze_runs
 
     density = None if current_density is None else option_quantity("--current-density", current_density, "A/m^2")
-    result = analyze_runs(paths, current_density=density, blank=blank)
+    reference = (
+        None
+        if reference_conductivity is None
+        else option_quantity("--reference-conductivity", reference_conductivity, "S/m")
+    )
+    result = analyze_runs(paths, current_density=density, blank=blank, reference_conductivity=reference)
     if as_json:
         print(json.dumps(result.as_dict()))
     else:
         report = Report()
         for entry in result.samples:
             report.sample_result(entry)
+        if result.series is not None:
+            report.series_result(result.series)
         for finding in result.findings:
             report.finding(finding)
     for warning in result.warnings:

@@ -45,8 +45,8 @@ def verify(paths: tuple[Path, ...]) -> int:
 
     Example: asot runs verify asot-demo
     """
-    from analysis.run_analysis import run_files
     from analysis.run_check import check_run
+    from analysis.run_groups import run_files
 
     bad = 0
     for path in run_files(paths):
@@ -67,8 +67,8 @@ def list_runs(paths: tuple[Path, ...], as_json: bool) -> None:
 
     Example: asot runs list asot-demo
     """
-    from analysis.run_analysis import run_files
     from analysis.run_file import load_run
+    from analysis.run_groups import run_files
 
     for path in run_files(paths):
         try:

@@ -15,13 +15,16 @@ from acquisition.progress import Report
 from acquisition.states import State
 from analysis.errors import AnalysisError, AsotError
 from analysis.figures import demo_figure, save
+from analysis.optics import DEFAULT_WAVELENGTH
 from analysis.result import Estimate, TorqueResult
-from analysis.run_analysis import SampleAnalysis, analyze
+from analysis.run_analysis import analyze
 from analysis.sample import read_sample, series_of_thickness
+from analysis.sample_analysis import SampleAnalysis
 from analysis.sample_fit import fitted_loops
 from analysis.series_file import MEASURED_CURRENT_DENSITY, MEASURED_SERIES, read_series
 from analysis.series_fit import fit_thickness_series
 from analysis.stack import Film, Layer, Stack
+from analysis.thickness_series import series_response
 
 REPORTED_CURRENT_DENSITY = 5e10  # A/m^2, as in the paper
 SERIES_SAMPLE = "py-series-silicon"
@@ -126,28 +129,13 @@ def fit_measured_series() -> Series:
     }
     poor = tuple(series.thickness[np.abs(result.residuals) > _POORLY_DESCRIBED * np.abs(angles)])
     fine = np.linspace(4e-9, float(np.max(series.thickness)), 120)
-    model = SERIES_POLARITY * series_response(series_of_thickness(sample, fine), result)
+    model = SERIES_POLARITY * series_response(series_of_thickness(sample, fine), result, DEFAULT_WAVELENGTH)
     return Series(
         result,
         {name: variant.efficiency for name, variant in variants.items()},
         poor,
         (series.thickness, angles, fine, model, REPORTED_CURRENT_DENSITY),
     )
-
-
-def series_response(stacks: list[Stack], result: TorqueResult) -> Any:
-    """Complex Kerr angles (films,) (rad) of the fitted torques."""
-    from analysis.averaged_loops import field_response
-
-    return np.array(
-        [
-            field_response(
-                stack, np.zeros(()), "top", 780e-9,
-                torque_top=result.torque_top.value, torque_bottom=result.torque_bottom.value,
-            )
-            for stack in stacks
-        ]
-    )  # fmt: skip
 
 
 def write_figure(measured: SampleAnalysis, series: Series, out: Path) -> list[Path]:

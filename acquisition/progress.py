@@ -17,7 +17,9 @@ from acquisition.recipe import PlannedRun, PlannedSample, Recipe
 from acquisition.runner import RunResult
 from acquisition.states import State
 from analysis.finding import Finding
-from analysis.run_analysis import SampleAnalysis
+from analysis.result import TorqueResult
+from analysis.sample_analysis import SampleAnalysis
+from analysis.thickness_series import SeriesAnalysis
 from instruments import Bench
 
 if TYPE_CHECKING:
@@ -157,6 +159,9 @@ class Report:
         imaginary = result.checks["imaginary_torque"]
         table.add_row("Im(torque), to be 0", str(imaginary), f"chi2 {result.chi2:.2g} for {result.dof} dof")
         self._result.print(table)
+        self._budget(result)
+
+    def _budget(self, result: TorqueResult) -> None:
         budget = Table(title="Systematics budget: change of the bottom torque", title_justify="left", box=None)
         for column in ("input", "value", "std", "effect"):
             budget.add_column(column, justify="left" if column == "input" else "right")
@@ -176,6 +181,24 @@ class Report:
         for name, estimate in finding.quantities.items():
             table.add_row(name.replace("_", " "), str(estimate))
         self._result.print(table)
+
+    def series_result(self, series: SeriesAnalysis) -> None:
+        """Print the joint result of a thickness series, its budget, and what is left of each film."""
+        result, thickest = series.result, series.entries[-1].sample.name
+        names = ", ".join(entry.sample.name for entry in series.entries)
+        self._result.print()
+        title = escape(f"Thickness series: {names}; same {series.held}")
+        table = Table(title=title, title_justify="left", show_header=False, box=None)
+        for name, value, note in _rows(result, f"at {result.current_density.value:.3g} A/m^2 in {thickest}"):
+            table.add_row(name, value, note)
+        table.add_row("imbalance of free torques", str(series.imbalance), "")
+        table.add_row("chi2", f"{result.chi2:.3g}", f"for {result.dof} dof")
+        for entry, angle, residual in zip(series.entries, series.angles, result.residuals, strict=True):
+            left = f"{1e9 * residual.real:+.1f} {1e9 * residual.imag:+.1f}i nrad"
+            note = f"of {1e9 * angle.real:.1f} {1e9 * angle.imag:+.1f}i nrad"
+            table.add_row(f"residual of {escape(entry.sample.name)}", left, note)
+        self._result.print(table)
+        self._budget(result)
 
     def demo_result(self, sample: SampleAnalysis, series: Series, warnings: Sequence[str]) -> None:
         """Print what the demonstration found."""

@@ -67,8 +67,7 @@ def draw_series(
     angles: ComplexArray,
     model_thickness: FloatArray,
     model: ComplexArray,
-    current_density: float,
-    letter: str,
+    title: str,
 ) -> None:
     """Draw a thickness series with its fit."""
     nm, nrad = 1e9, 1e9
@@ -77,14 +76,9 @@ def draw_series(
     axes.plot(model_thickness * nm, model.real * nrad, "-", color="black", lw=1.2, label="Kerr rotation, model")
     axes.plot(thickness * nm, angles.imag * nrad, "o", color=UP, ms=4.5, label="Ellipticity, measured")
     axes.plot(model_thickness * nm, model.imag * nrad, "--", color=UP, lw=1.2, label="Ellipticity, model")
-    axes.set_xlabel("Py thickness (nm)")
+    axes.set_xlabel("Film thickness (nm)")
     axes.set_ylabel("Kerr angle (nrad)")
-    axes.set_title(
-        f"{letter}   Measured thickness series, ASOT at {current_density:.3g} A/m², signs as published (polarity −1)",
-        loc="left",
-        fontsize=9,
-        fontweight="bold",
-    )
+    axes.set_title(title, loc="left", fontsize=9, fontweight="bold")
     axes.legend(fontsize=7, frameon=False, ncols=2)
 
 
@@ -105,7 +99,9 @@ def demo_figure(
         draw_loop(axes, data.loops[(path, which)], fits[(path, which)], title, which, letter)
         if letter == "a":
             axes.legend(fontsize=7, frameon=False)
-    draw_series(figure.add_subplot(grid[2, :]), *series, "e")
+    thickness, angles, fine, model, density = series
+    title = f"e   Measured thickness series, ASOT at {density:.3g} A/m², signs as published (polarity −1)"
+    draw_series(figure.add_subplot(grid[2, :]), thickness, angles, fine, model, title)
     figure.suptitle(note, fontsize=9)
     return figure
 

@@ -1,99 +1,73 @@
-"""From run files to results: groups runs by sample, fits each sample, says what was left out and why."""
+"""From run files to results: fits each sample, joins samples, analyses all else, says what was left out and why."""
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis import configuration
-from analysis.averaged_loops import SampleData, sample_data
-from analysis.errors import AnalysisError, AsotError, InputError
-from analysis.finding import Finding
+from analysis.asot_pair import analyze_asot_pair
+from analysis.control_samples import analyze_control_samples, bottom_conductivity, control_groups
+from analysis.errors import AsotError, InputError
+from analysis.finding import Finding, file_name
 from analysis.findings import ANALYSES, BATCH_ANALYSES
 from analysis.pickup import pickup_inputs
-from analysis.result import TorqueResult
+from analysis.result import Estimate
 from analysis.run_file import load_run, verify_run
-from analysis.sample import Sample
-from analysis.sample_fit import fit_sample
-from analysis.stack import Side, require
-from analysis.substrate_background import (
-    SubstrateBackground,
-    analyze_blank,
-    is_complete,
-    light_side,
-    wavelength_of,
+from analysis.run_groups import (
+    batches_of_procedures,
+    batches_of_samples,
+    measurements,
+    run_files,
+    sample_name,
+    sample_of,
 )
+from analysis.sample_analysis import SampleAnalysis, analyze_sample
+from analysis.stack import require
+from analysis.substrate_background import SubstrateBackground, analyze_blank
+from analysis.thickness_series import SeriesAnalysis, analyze_thickness_series, thickness_series
 
 if TYPE_CHECKING:
     import xarray
+
+    from analysis.configuration import Uncertain
 
 _IMPROBABLE = 1e-3  # probability below which a chi2 is told
 _LARGEST_PHASE = math.radians(5)  # of the signal against the detection phase; its cosine is then 0.996
 
 
 @dataclass(frozen=True)
-class SampleAnalysis:
-    """Result of one sample.
-
-    Attributes
-    ----------
-    sample
-        The sample as described in its runs.
-    runs
-        Names of the run files used.
-    result
-        Torques with uncertainties.
-    data
-        Averaged loops behind them.
-    wavelength, side
-        Of the light (m), and where it came from.
-    """
-
-    sample: Sample
-    runs: tuple[str, ...]
-    result: TorqueResult
-    data: SampleData
-    wavelength: float
-    side: Side = "top"
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the form that the JSON output uses."""
-        return {"name": self.sample.name, "runs": list(self.runs), **self.result.as_dict()}
-
-
-@dataclass(frozen=True)
 class Analysis:
-    """Torques of all samples, findings of all other measurements, and a warning for everything that was left out."""
+    """Torques of all samples, findings of all other measurements, and a warning for everything that was left out.
+
+    `series` is the joint result of films that differ in thickness only, None where there are none.
+    """
 
     samples: tuple[SampleAnalysis, ...]
     warnings: tuple[str, ...]
     findings: tuple[Finding, ...] = ()
+    series: SeriesAnalysis | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the form that the JSON output uses."""
         return {
             "samples": [entry.as_dict() for entry in self.samples],
-            "series": {},
+            "series": {} if self.series is None else self.series.as_dict(),
             "findings": [finding.as_dict() for finding in self.findings],
             "warnings": list(self.warnings),
         }
 
 
-def sample_of(run: xarray.Dataset) -> Sample:
-    """Sample of a run: its note, with the keys that were set beside the file."""
-    name = Path(run.attrs["path"]).name
-    document = configuration.override(run.attrs["sample"], _sample_overrides(run), name)
-    return configuration.validate(Sample, document, f"{name}, note sample")
-
-
 def analyze(
-    paths: Iterable[str | Path], *, current_density: float | None = None, blank: Iterable[str | Path] = ()
+    paths: Iterable[str | Path],
+    *,
+    current_density: float | None = None,
+    blank: Iterable[str | Path] = (),
+    reference_conductivity: float | None = None,
 ) -> Analysis:
     """Analyse run files.
 
@@ -105,6 +79,9 @@ def analyze(
         Current density (A/m^2) to which torques are reported; that of the runs by default.
     blank
         Run files of a blank (recipe "substrate"), or folders of them: its background is taken off every calibration.
+    reference_conductivity
+        Bottom-surface torque conductivity (S/m) with which control samples are compared; that of a thick film of the
+        same material among the runs by default.
 
     Returns
     -------
@@ -117,11 +94,42 @@ def analyze(
     """
     if current_density is not None:
         require("current_density", current_density, "finite and above 0 A/m^2", current_density > 0, "Leave it out.")
+    if reference_conductivity is not None:
+        good = reference_conductivity != 0
+        require("reference_conductivity", reference_conductivity, "finite and not 0 S/m", good, "Leave it out.")
     warnings: list[str] = []
     runs = _finished_runs(paths, warnings)
     background = _background(blank, warnings) if blank else None
+    findings = _findings(runs, warnings)
+    samples: list[SampleAnalysis] = []
+    for group in measurements(run for run in runs if run.attrs["procedure"] not in ANALYSES):
+        try:
+            _analyze_group(group, runs, background, current_density, samples, findings, warnings)
+        except AsotError as error:
+            warnings.append(f"Sample {sample_name(group[0])} left out: {error}")
+    for batch in batches_of_samples(runs):
+        try:
+            pair = analyze_asot_pair(batch, findings, sample_of(batch[0]))
+        except AsotError as error:
+            warnings.append(f"Drift of sample {sample_name(batch[0])} not found: {error}")
+            continue
+        if pair is not None:
+            findings.append(pair)
+            warnings += [f"Sample {pair.sample}: {warning}" for warning in pair.warnings]
+    series = _series(samples, current_density, warnings)
+    controls = control_groups(samples)
+    for films in controls:
+        finding = analyze_control_samples(films, _reference(samples, series, films, reference_conductivity))
+        findings.append(finding)
+        warnings += finding.warnings
+    thin = {id(entry) for films in controls for entry in films}  # their finding says what they can tell
+    warnings += [_disagreement(entry) for entry in samples if id(entry) not in thin and _disagrees(entry)]
+    return Analysis(tuple(samples), tuple(warnings), tuple(findings), series)
+
+
+def _findings(runs: list[xarray.Dataset], warnings: list[str]) -> list[Finding]:
+    """What the runs show that are no field sweeps, alone and together; `warnings` is told of doubts."""
     findings: list[Finding] = []
-    pickups: dict[str, list[Finding]] = {}  # by the recipe that they were measured in
     for run in runs:
         if run.attrs["procedure"] in ANALYSES:
             try:
@@ -130,10 +138,8 @@ def analyze(
                 warnings.append(f"{Path(run.attrs['path']).name} left out: {error}")
                 continue
             findings.append(finding)
-            if finding.procedure == "pickup":
-                pickups.setdefault(run.attrs.get("batch", ""), []).append(finding)
             warnings += [f"{finding.runs[0]}: {warning}" for warning in finding.warnings]
-    for batch in batches(run for run in runs if run.attrs["procedure"] in BATCH_ANALYSES):
+    for batch in batches_of_procedures(run for run in runs if run.attrs["procedure"] in BATCH_ANALYSES):
         procedure = batch[0].attrs["procedure"]
         try:
             combined = BATCH_ANALYSES[procedure](batch, sample_of(batch[0]))
@@ -143,36 +149,39 @@ def analyze(
         if combined is not None:
             findings.append(combined)
             warnings += [f"{' and '.join(combined.runs)}: {warning}" for warning in combined.warnings]
-    samples = []
-    sweeps = [run for run in runs if run.attrs["procedure"] not in ANALYSES]
-    for group in measurements(sweeps):
-        name = _sample_overrides(group[0]).get("name", group[0].attrs["sample"].get("name"))
-        try:
-            sample = sample_of(group[0])
-            if not sample.film.magnetic:
-                found = analyze_blank(group, sample).finding()
-                findings.append(found)
-                warnings += [f"{found.sample}: {warning}" for warning in found.warnings]
-                continue
-            for run in group:
-                warnings += _phase_warnings(run)
-            own = {run.attrs.get("batch", "") for run in group} - {""}
-            pickup = pickup_inputs(found for batch in own for found in pickups.get(batch, ()) if found.sample == name)
-            entry = _analyze_sample(group, sample, current_density, background, pickup)
-        except AsotError as error:
-            warnings.append(f"Sample {name} left out: {error}")
-            continue
-        samples.append(entry)
-        result = entry.result
-        if background is not None:
-            findings.append(background.finding_for(sample, entry.data, result.current_density.value))
-        if result.checks["imaginary_torque"].p_value() < _IMPROBABLE:
-            warnings.append(
-                f"Sample {name}: rotation and ellipticity do not agree with opposite torques of equal size (chi2 "
-                f"{result.chi2:.3g} for {result.dof} dof). Do not trust the torque: check phases, wave plates and the "
-                "sample file, or fit both torques freely (fit_sample(..., torque='free'))."
-            )
-    return Analysis(tuple(samples), tuple(warnings), tuple(findings))
+    return findings
+
+
+def _analyze_group(
+    group: list[xarray.Dataset],
+    runs: list[xarray.Dataset],
+    background: SubstrateBackground | None,
+    current_density: float | None,
+    samples: list[SampleAnalysis],
+    findings: list[Finding],
+    warnings: list[str],
+) -> None:
+    """Analyse the field sweeps of one measurement: a blank's are a finding, all others give a torque."""
+    sample = sample_of(group[0])
+    if not sample.film.magnetic:
+        found = analyze_blank(group, sample).finding()
+        findings.append(found)
+        warnings += [f"{found.sample}: {warning}" for warning in found.warnings]
+        return
+    for run in group:
+        warnings += _phase_warnings(run)
+    constants = background.pickups(group) if background is not None else _pickup(group, runs, findings)
+    entry = analyze_sample(group, sample, current_density, constants)
+    samples.append(entry)
+    if background is not None:
+        findings.append(background.finding_for(sample, entry.data, entry.result.current_density.value))
+
+
+def _pickup(group: list[xarray.Dataset], runs: list[xarray.Dataset], findings: list[Finding]) -> dict[str, Uncertain]:
+    """What the runs of procedure "pickup" in the recipes of `group` show."""
+    batches = {run.attrs.get("batch", "") for run in group} - {""}
+    files = {file_name(run) for run in runs if run.attrs.get("batch", "") in batches}
+    return dict(pickup_inputs(found for found in findings if found.procedure == "pickup" and found.runs[0] in files))
 
 
 def _finished_runs(paths: Iterable[str | Path], warnings: list[str]) -> list[xarray.Dataset]:
@@ -212,34 +221,48 @@ def _background(blank: Iterable[str | Path], warnings: list[str]) -> SubstrateBa
     return found
 
 
-def measurements(runs: Iterable[xarray.Dataset]) -> list[list[xarray.Dataset]]:
-    """Group runs into measurements of one sample.
-
-    The runs of one recipe that hold calibration and ASOT, each in both channels, stand by themselves, so that a
-    repeated measurement gives a second result and not a mixture. What is not complete by itself is pooled with the
-    other incomplete recipes of the same sample file.
-    """
-    batches: dict[tuple[str, str], list[xarray.Dataset]] = {}
-    for run in runs:
-        sample = json.dumps([run.attrs["sample"], _sample_overrides(run), light_side(run)], sort_keys=True, default=str)
-        batches.setdefault((sample, run.attrs.get("batch", "")), []).append(run)
-    groups: list[list[xarray.Dataset]] = []
-    pooled: dict[str, list[xarray.Dataset]] = {}
-    for (sample, _), members in batches.items():
-        if is_complete(members):
-            groups.append(members)
-        else:
-            pooled.setdefault(sample, []).extend(members)
-    return groups + list(pooled.values())
+def _series(samples: list[SampleAnalysis], current_density: float | None, warnings: list[str]) -> SeriesAnalysis | None:
+    """Joint result of the largest thickness series among `samples`; what is left out is added to `warnings`."""
+    groups = thickness_series(samples)
+    for group in groups[1:]:
+        names = ", ".join(entry.sample.name for entry in group)
+        warnings.append(f"Thickness series of {names} not fitted beside a larger one. Analyse its runs alone.")
+    if not groups:
+        return None
+    try:
+        series = analyze_thickness_series(groups[0], current_density)
+    except AsotError as error:
+        warnings.append(f"Thickness series left out: {error}")
+        return None
+    warnings += [f"Thickness series: {warning}" for warning in series.warnings]
+    return series
 
 
-def batches(runs: Iterable[xarray.Dataset]) -> list[list[xarray.Dataset]]:
-    """Group runs of one procedure on one sample that one recipe measured; a single one is no group."""
-    groups: dict[tuple[str, str, str], list[xarray.Dataset]] = {}
-    for run in runs:
-        sample = json.dumps([run.attrs["sample"], _sample_overrides(run)], sort_keys=True, default=str)
-        groups.setdefault((sample, run.attrs.get("batch", ""), run.attrs["procedure"]), []).append(run)
-    return [group for group in groups.values() if len(group) > 1]
+def _disagrees(entry: SampleAnalysis) -> bool:
+    return entry.result.checks["imaginary_torque"].p_value() < _IMPROBABLE
+
+
+def _disagreement(entry: SampleAnalysis) -> str:
+    result = entry.result
+    return (
+        f"Sample {entry.sample.name}: rotation and ellipticity do not agree with opposite torques of equal size (chi2 "
+        f"{result.chi2:.3g} for {result.dof} dof). Do not trust the torque: check phases, wave plates and the "
+        "sample file, or fit both torques freely (fit_sample(..., torque='free'))."
+    )
+
+
+def _reference(
+    samples: list[SampleAnalysis], series: SeriesAnalysis | None, controls: list[SampleAnalysis], given: float | None
+) -> tuple[str, Estimate] | None:
+    """What control samples are compared with: the value given, a series of the same material, or a thick film."""
+    if given is not None:
+        return "reference", Estimate(given, 0.0, "S/m")
+    material = controls[0].sample.film.material
+    if series is not None and series.entries[-1].sample.film.material == material:
+        conductivity = series.result.torque_conductivity
+        if conductivity is not None:
+            return "series", conductivity
+    return bottom_conductivity(samples, material)
 
 
 def _phase_warnings(run: xarray.Dataset) -> list[str]:
@@ -260,56 +283,3 @@ def _phase_warnings(run: xarray.Dataset) -> list[str]:
         f"detection phase, so that X misses part of it. Measure the phase of this current path on a shunt and set "
         f"`phase` of [{source}] in the bench file."
     ]
-
-
-def _sample_overrides(run: xarray.Dataset) -> dict[str, Any]:
-    """Keys of the sample file that were set beside it."""
-    overrides = run.attrs.get("overrides", {}).items()
-    return {key.removeprefix("sample."): value for key, value in overrides if key.startswith("sample.")}
-
-
-def _analyze_sample(
-    runs: list[xarray.Dataset],
-    sample: Sample,
-    current_density: float | None,
-    background: SubstrateBackground | None,
-    pickup: Mapping[str, configuration.Uncertain],
-) -> SampleAnalysis:
-    stack, side = sample.stack(), light_side(runs[0])
-    wavelengths = {wavelength_of(run) for run in runs}
-    if len(wavelengths) != 1:
-        raise AnalysisError(f"Runs must share a wavelength; received {sorted(wavelengths)} m. Analyse them apart.")
-    wavelength = wavelengths.pop()
-    pickups = dict(pickup) if background is None else background.pickups(runs)  # the blank shows pick-up, too
-    result = fit_sample(
-        runs,
-        stack,
-        coercive_field=sample.film.coercive_field,
-        width=sample.conducting_width,
-        current_density=current_density,
-        side=side,
-        wavelength=wavelength,
-        uncertainties={**sample.uncertainties(), **pickups},
-    )
-    constant = complex(*(entry.value for entry in pickups.values())) if pickups else 0.0
-    data = sample_data(runs, stack, sample.film.coercive_field, side=side, wavelength=wavelength, pickup=constant)
-    names = tuple(Path(run.attrs["path"]).name for run in runs)
-    return SampleAnalysis(sample, names, result, data, wavelength, side)
-
-
-def run_files(paths: Iterable[str | Path]) -> list[Path]:
-    """Run files among `paths`: files as given, and `run-*.h5` of folders, in order of name."""
-    files: list[Path] = []
-    for entry in paths:
-        path = Path(entry)
-        if path.is_dir():
-            files += sorted(path.glob("run-*.h5"))
-        elif path.is_file():
-            files.append(path)
-        else:
-            raise InputError(f"Path must be a run file or a folder of them; {path} does not exist. Check its spelling.")
-    if not files:
-        raise InputError(
-            "Folder must hold run files called run-*.h5; there are none. Give the folder of a measurement."
-        )
-    return files

@@ -201,6 +201,11 @@ class _Model:
         fit = self.amplitude(stack, "coil", "even", calibration_field=self.calibration_field)
         return _scaled(fit, self._at_zero(stack, calibration_field=self.calibration_field))
 
+    def asot(self, stack: Stack, top: float, bottom: float) -> tuple[complex, FloatArray, int]:
+        """Complex ASOT angle (rad) at zero field, to which torques in this ratio lead, its covariance and dof."""
+        odd = self.amplitude(stack, "sample", "odd", torque_top=top, torque_bottom=bottom)
+        return *_scaled(odd, self._at_zero(stack, torque_top=top, torque_bottom=bottom)), odd.dof
+
     def fit(self, stack: Stack) -> TorqueFit:
         """Torques at the current of the runs."""
         fit = self._fit(stack, -1.0, 1.0)
@@ -210,15 +215,16 @@ class _Model:
         return fit
 
     def _fit(self, stack: Stack, top: float, bottom: float) -> TorqueFit:
-        problem, odd = self._problem(stack, top, bottom)
-        return replace(problem.fit(), scatter_dof=float(odd.dof))
+        problem, dof = self._problem(stack, top, bottom)
+        return replace(problem.fit(), scatter_dof=float(dof))
 
     def scatter_dof(self, stack: Stack) -> float:
         """Degrees of freedom behind the noise of the bottom torque, after Welch and Satterthwaite.
 
         Each channel's noise is known from its own residuals, and often one channel carries nearly all the torque.
         """
-        problem, odd = self._problem(stack, -1.0, 1.0)
+        problem, _ = self._problem(stack, -1.0, 1.0)
+        odd = self.amplitude(stack, "sample", "odd", torque_top=-1.0, torque_bottom=1.0)
         values = problem.asot.values
         step = 1e-3 * float(np.abs(values[0]))
 
@@ -231,10 +237,9 @@ class _Model:
         parts = np.array([slope @ matrix @ part @ matrix.T @ slope for part in odd.channel_covariance])
         return float(np.sum(parts) ** 2 / np.sum(parts**2 / odd.channel_dof))
 
-    def _problem(self, stack: Stack, top: float, bottom: float) -> tuple[TorqueProblem, Amplitude]:
+    def _problem(self, stack: Stack, top: float, bottom: float) -> tuple[TorqueProblem, int]:
         """Series of one film at zero field, to which loops are extrapolated like those of these torques."""
-        odd = self.amplitude(stack, "sample", "odd", torque_top=top, torque_bottom=bottom)
-        angle, noise = _scaled(odd, self._at_zero(stack, torque_top=top, torque_bottom=bottom))
+        angle, noise, dof = self.asot(stack, top, bottom)
         reference, reference_noise = self.calibration(stack)
         ratio = product_matrices(np.array(angle / reference))
         covariance = noise + ratio @ reference_noise @ ratio.T
@@ -255,7 +260,7 @@ class _Model:
             side=self.side,
             wavelength=self.wavelength,
         )
-        return problem, odd
+        return problem, dof
 
     def checks(self, stack: Stack) -> dict[str, Estimate]:
         """By-products that show whether the measurement was in order."""
@@ -280,6 +285,65 @@ def _scaled(amplitude: Amplitude, response: complex) -> tuple[complex, FloatArra
     """Complex angle of an amplitude times a response, with covariance (2, 2)."""
     matrix = product_matrices(np.array(response))
     return amplitude.value * response, matrix @ amplitude.covariance @ matrix.T
+
+
+@dataclass(frozen=True)
+class ZeroFieldAngles:
+    """Complex Kerr angles of a sample at zero field, for m_x = +1, with the signs of the model.
+
+    Attributes
+    ----------
+    asot, calibration
+        Angles (rad, peak) under the current and under the calibration field.
+    asot_covariance, calibration_covariance : (2, 2)
+        Of their real and imaginary parts, from the scatter of the loops.
+    """
+
+    asot: complex
+    asot_covariance: FloatArray
+    calibration: complex
+    calibration_covariance: FloatArray
+
+    def ratio(self) -> tuple[complex, FloatArray]:
+        """Ratio asot / calibration, in which the complex gain cancels, with its covariance (2, 2)."""
+        return complex_ratio(self.asot, self.asot_covariance, self.calibration, self.calibration_covariance)
+
+
+def complex_ratio(
+    above: complex, above_covariance: FloatArray, below: complex, below_covariance: FloatArray
+) -> tuple[complex, FloatArray]:
+    """Ratio of two independent complex numbers, with covariances (2, 2) of real and imaginary parts."""
+    ratio = above / below
+    turn, scale = product_matrices(np.array(ratio)), product_matrices(np.array(1 / below))
+    return ratio, scale @ (above_covariance + turn @ below_covariance @ turn.T) @ scale.T
+
+
+def zero_field_angles(
+    data: SampleData,
+    stack: Stack,
+    coercive_field: float,
+    calibration_field: float,
+    *,
+    torques: tuple[float, float] = (-1.0, 1.0),
+    side: Side = "top",
+    wavelength: float = DEFAULT_WAVELENGTH,
+) -> ZeroFieldAngles:
+    """Extrapolate the loops of a sample to zero field with the model's own field dependence.
+
+    Parameters
+    ----------
+    data
+        Averaged loops.
+    stack, coercive_field, side, wavelength
+        As for `fit_sample`.
+    calibration_field
+        Out-of-plane field (T, peak) of the calibration.
+    torques
+        Torques (top, bottom) whose field dependence the ASOT loops have; their scale does not matter.
+    """
+    model = _Model(data, coercive_field, None, calibration_field, "antisymmetric", (), side, wavelength)
+    angle, noise, _ = model.asot(stack, *torques)
+    return ZeroFieldAngles(angle, noise, *model.calibration(stack))
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from analysis import load_run
 from analysis.averaged_loops import field_response
 from analysis.findings import ANALYSES, BATCH_ANALYSES
 from analysis.result import Estimate
-from analysis.run_analysis import sample_of
+from analysis.run_groups import sample_of
 from instruments import Bench, open_bench
 from instruments.simulation.spot import oersted_field
 from procedures.expectation import reported

@@ -13,8 +13,8 @@ import numpy as np
 
 from acquisition.runner import Run
 from analysis.findings import ANALYSES
-from analysis.run_analysis import sample_of
 from analysis.run_file import load_run
+from analysis.run_groups import sample_of
 from instruments import Bench, open_bench
 from instruments.simulation.twin import Twin
 from procedures import PROCEDURES

@@ -16,7 +16,7 @@ from analysis.angle_sweep import analyze_angle_sweep, angle_quantities
 from analysis.errors import IdentifiabilityError, InputError
 from analysis.finding import Finding
 from analysis.result import Estimate
-from analysis.run_analysis import sample_of
+from analysis.run_groups import sample_of
 from instruments import Bench, open_bench
 from instruments.simulation.spot import oersted_field
 from procedures import AngleSweep, FieldSweep

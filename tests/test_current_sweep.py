@@ -16,7 +16,7 @@ from analysis.current_sweep import analyze_current_sweep
 from analysis.errors import InputError
 from analysis.finding import Finding
 from analysis.result import Estimate
-from analysis.run_analysis import sample_of
+from analysis.run_groups import sample_of
 from instruments import Bench, open_bench
 from instruments.errors import LimitError
 from procedures import CurrentSweep

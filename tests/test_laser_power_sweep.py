@@ -11,7 +11,7 @@ from acquisition import Run
 from analysis import kerr_angle, load_run, tilt_profile
 from analysis.errors import InputError
 from analysis.laser_power_sweep import analyze_laser_power_sweep
-from analysis.run_analysis import sample_of
+from analysis.run_groups import sample_of
 from instruments import Bench
 from instruments.errors import LimitError
 from procedures import LaserPowerSweep

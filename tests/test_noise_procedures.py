@@ -15,8 +15,8 @@ from analysis.errors import AnalysisError, InputError
 from analysis.finding import Finding
 from analysis.findings import ANALYSES
 from analysis.noise_spectrum import analyze_noise_spectrum
-from analysis.run_analysis import sample_of
 from analysis.run_file import load_run
+from analysis.run_groups import sample_of
 from instruments import Bench, open_bench
 from procedures import PROCEDURES
 

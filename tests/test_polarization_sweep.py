@@ -12,7 +12,8 @@ from analysis import load_run
 from analysis.errors import AnalysisError, InputError
 from analysis.finding import Finding
 from analysis.polarization_sweep import analyze_polarization_sweep, in_plane_field
-from analysis.run_analysis import analyze, sample_of
+from analysis.run_analysis import analyze
+from analysis.run_groups import sample_of
 from instruments import Bench
 from procedures import PolarizationSweep
 

@@ -18,7 +18,7 @@ from analysis.errors import InputError
 from analysis.finding import Finding
 from analysis.position_scan import analyze_position_scan, self_calibration
 from analysis.result import Estimate
-from analysis.run_analysis import sample_of
+from analysis.run_groups import sample_of
 from instruments import Bench, open_bench
 from instruments.errors import LimitError
 from procedures import PositionScan

@@ -15,7 +15,7 @@ from acquisition.progress import Report
 from acquisition.recipe import load_recipe, recipe_schema
 from analysis import load_run
 from analysis.errors import InputError
-from analysis.run_analysis import measurements, sample_of
+from analysis.run_groups import measurements, sample_of
 from instruments.errors import LimitError
 from instruments.manual import Prompt
 from instruments.simulation.wire import SimulatedWire

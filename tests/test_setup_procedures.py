@@ -15,8 +15,9 @@ from analysis.detector_calibration import fit_balance
 from analysis.errors import InputError
 from analysis.finding import Finding
 from analysis.findings import ANALYSES
-from analysis.run_analysis import analyze, sample_of
+from analysis.run_analysis import analyze
 from analysis.run_file import load_run
+from analysis.run_groups import sample_of
 from instruments import Bench, open_bench
 from procedures import PROCEDURES
 

@@ -12,8 +12,9 @@ from acquisition.runner import Run
 from analysis.configuration import validate
 from analysis.errors import AnalysisError, InputError
 from analysis.result import Estimate
-from analysis.run_analysis import Analysis, analyze, run_files, sample_of
+from analysis.run_analysis import Analysis, analyze
 from analysis.run_file import load_run
+from analysis.run_groups import run_files, sample_of
 from analysis.sample import FilmTable, read_sample
 from analysis.substrate_background import analyze_blank
 from instruments import open_bench

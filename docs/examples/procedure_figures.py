@@ -11,7 +11,7 @@ from acquisition import Run, load_recipe
 from analysis import load_run
 from analysis.finding import Finding
 from analysis.findings import ANALYSES
-from analysis.run_analysis import sample_of
+from analysis.run_groups import sample_of
 from instruments import open_bench
 
 MAP = {"procedures.2.axis": "map", "procedures.2.steps": 21, "procedures.2.time_constant": "0.1 s"}

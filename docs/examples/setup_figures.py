@@ -10,8 +10,8 @@ from typing import Any
 
 from acquisition.runner import Run
 from analysis.findings import ANALYSES
-from analysis.run_analysis import sample_of
 from analysis.run_file import load_run
+from analysis.run_groups import sample_of
 from instruments import open_bench
 from procedures import PROCEDURES
 

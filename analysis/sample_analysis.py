@@ -1,0 +1,129 @@
+"""Result of one sample's field sweeps, and what a comparison of samples takes from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from analysis.averaged_loops import SampleData, sample_data
+from analysis.errors import AnalysisError
+from analysis.finding import file_name
+from analysis.result import TorqueResult
+from analysis.sample import Sample
+from analysis.sample_fit import ZeroFieldAngles, fit_sample, zero_field_angles
+from analysis.stack import Side
+from analysis.substrate_background import light_side, wavelength_of
+
+if TYPE_CHECKING:
+    import xarray
+
+    from analysis.configuration import Uncertain
+
+
+@dataclass(frozen=True)
+class SampleAnalysis:
+    """Result of one sample.
+
+    Attributes
+    ----------
+    sample
+        The sample as described in its runs.
+    runs
+        Names of the run files used.
+    result
+        Torques with uncertainties.
+    data
+        Averaged loops behind them.
+    wavelength, side
+        Of the light (m), and where it came from.
+    """
+
+    sample: Sample
+    runs: tuple[str, ...]
+    result: TorqueResult
+    data: SampleData
+    wavelength: float
+    side: Side = "top"
+
+    @property
+    def current_density(self) -> float:
+        """Current density (A/m^2, peak) in the film during the ASOT runs."""
+        return self.sample.current_density(self.data.current)
+
+    @property
+    def electric_field(self) -> float:
+        """Electric field (V/m, peak) along the current during the ASOT runs."""
+        return self.current_density / self.sample.film.conductivity.value
+
+    @property
+    def calibration_field(self) -> float:
+        """Out-of-plane field (T, peak) of the calibration runs."""
+        assert self.data.coil_current is not None  # sample_data raises without calibration runs
+        return self.data.coil_current * self.sample.coil.field_per_ampere.value
+
+    def angles(self, torques: tuple[float, float] = (-1.0, 1.0)) -> ZeroFieldAngles:
+        """Kerr angles at zero field, extrapolated as those of `torques` (top, bottom), whose scale does not matter."""
+        return zero_field_angles(
+            self.data,
+            self.sample.stack(),
+            self.sample.film.coercive_field,
+            self.calibration_field,
+            torques=torques,
+            side=self.side,
+            wavelength=self.wavelength,
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the form that the JSON output uses."""
+        return {"name": self.sample.name, "runs": list(self.runs), **self.result.as_dict()}
+
+
+def analyze_sample(
+    runs: Sequence[xarray.Dataset],
+    sample: Sample,
+    current_density: float | None = None,
+    constants: Mapping[str, Uncertain] | None = None,
+) -> SampleAnalysis:
+    """Find the torque of one sample.
+
+    Parameters
+    ----------
+    runs
+        Its field sweeps, from `load_run`.
+    sample
+        The sample.
+    current_density
+        Current density (A/m^2) to which the torque is reported; that of the runs by default.
+    constants
+        "pickup_rotation" and "pickup_ellipticity" (rad): what the calibration holds beside its signal.
+
+    Raises
+    ------
+    AnalysisError
+        Where the runs do not carry the answer.
+    """
+    stack, side = sample.stack(), light_side(runs[0])
+    wavelength = shared_wavelength(runs)
+    constants = constants or {}
+    result = fit_sample(
+        runs,
+        stack,
+        coercive_field=sample.film.coercive_field,
+        width=sample.conducting_width,
+        current_density=current_density,
+        side=side,
+        wavelength=wavelength,
+        uncertainties={**sample.uncertainties(), **constants},
+    )
+    pickup = complex(*(entry.value for entry in constants.values())) if constants else 0.0
+    data = sample_data(runs, stack, sample.film.coercive_field, side=side, wavelength=wavelength, pickup=pickup)
+    return SampleAnalysis(sample, tuple(file_name(run) for run in runs), result, data, wavelength, side)
+
+
+def shared_wavelength(runs: Sequence[xarray.Dataset]) -> float:
+    """Wavelength (m) of the light of all `runs`; AnalysisError where they differ."""
+    wavelengths = {wavelength_of(run) for run in runs}
+    if len(wavelengths) != 1:
+        raise AnalysisError(f"Runs must share a wavelength; received {sorted(wavelengths)} m. Analyse them apart.")
+    return wavelengths.pop()
