@@ -181,7 +181,8 @@ def _pickup(group: list[xarray.Dataset], runs: list[xarray.Dataset], findings: l
     """What the runs of procedure "pickup" in the recipes of `group` show."""
     batches = {run.attrs.get("batch", "") for run in group} - {""}
     files = {file_name(run) for run in runs if run.attrs.get("batch", "") in batches}
-    return dict(pickup_inputs(found for found in findings if found.procedure == "pickup" and found.runs[0] in files))
+    own = [found for found in findings if found.procedure == "pickup" and found.sample == sample_name(group[0])]
+    return dict(pickup_inputs(found for found in own if found.runs[0] in files))
 
 
 def _finished_runs(paths: Iterable[str | Path], warnings: list[str]) -> list[xarray.Dataset]:
