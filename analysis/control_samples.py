@@ -85,19 +85,19 @@ def analyze_control_samples(
         quantities[f"total_torque_{name}"] = total
         quantities[f"total_conductivity_{name}"] = conductivity
         plotted.append(conductivity)
-    label, unit = "Total torque conductivity (kS/m)", 1e-3
+    title, label, unit = "Total torque conductivity", "Total torque conductivity (kS/m)", 1e-3
     if reference is not None:
         film, bottom = reference
         assert bottom.std is not None
         quantities[f"bottom_conductivity_{film}"] = bottom
         plotted = [_share(total, bottom) for total in plotted]
         quantities |= {f"share_{name}": share for name, share in zip(names, plotted, strict=True)}
-        label, unit = f"Total torque over bottom torque of {film} (%)", 1.0
+        title, label, unit = f"Total torque over bottom torque, {film}", "Total over bottom torque (%)", 1.0
     numbers = np.arange(1.0, len(names) + 1)
-    listed = ", ".join(f"{number:.0f} {name}" for number, name in zip(numbers, names, strict=True))
+    listed = ", ".join(f"{number:.0f}\N{NO-BREAK SPACE}{name}" for number, name in zip(numbers, names, strict=True))
     values = np.array([estimate.value for estimate in plotted]) * unit
     stds = np.array([estimate.std for estimate in plotted], dtype=float) * unit
-    curve = Curve("Control samples", "\n".join(textwrap.wrap(f"Sample: {listed}", 44)), label, numbers, values, stds)
+    curve = Curve(title, "\n".join(textwrap.wrap(f"Sample: {listed}", 44)), label, numbers, values, stds)
     runs = tuple(run for entry in entries for run in entry.runs)
     return Finding("control-samples", ", ".join(names), runs, quantities, (), (curve,))
 

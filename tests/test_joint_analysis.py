@@ -165,4 +165,4 @@ def test_controls_are_compared_with_a_series_of_the_same_material(
     total = together.quantities["total_conductivity_copper"]
     assert share.value == pytest.approx(100 * total.value / bottom.value)
     (axes,) = together.figure().axes
-    assert axes.get_ylabel() == "Total torque over bottom torque of series (%)"
+    assert axes.get_ylabel() == "Total over bottom torque (%)"
