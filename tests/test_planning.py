@@ -129,7 +129,7 @@ def test_torque_scatters_as_planned(pulls: ModuleType, monkeypatch: pytest.Monke
     monkeypatch.setitem(pulls.KINDS, "tiny", pulls.Kind({"parameters.steps": 5}, exact_calibration=True))
     outcomes = [pulls.one_seed("tiny", seed) for seed in range(6)]
     errors = np.array([(seed.torque - seed.truth) / seed.planned for seed in outcomes])
-    assert 0.5 < np.sqrt(np.mean(errors**2)) < 1.6
+    assert 0.3 < np.sqrt(np.mean(errors**2)) < 1.8  # 0.3 % and 0.4 % of such samples lie beyond
     assert all(0.8 < seed.planned_time / seed.time < 1.2 for seed in outcomes)
     assert all(0.95 < seed.planned / seed.bound < 1.05 for seed in outcomes)
     # Four fields leave three degrees of freedom to each channel, and the ellipticity carries most of the torque.
