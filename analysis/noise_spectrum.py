@@ -101,7 +101,9 @@ def _spectrum(angles: FloatArray, spacing: float) -> tuple[FloatArray, FloatArra
     length = angles.shape[1] // SEGMENTS
     frequency, power = welch(angles, fs=1 / spacing, window="boxcar", nperseg=length, noverlap=0, detrend=detrend)
     kept = _kept(length)
-    return np.asarray(frequency[kept]), np.asarray(np.mean(power, axis=0)[kept])
+    cycles = frequency[kept] * length * spacing
+    left = 1 - 3 / (np.pi * cycles) ** 2  # of white noise, by the trend that was taken off
+    return np.asarray(frequency[kept]), np.asarray(np.mean(power, axis=0)[kept] / left)
 
 
 def _kept(length: int) -> slice:
