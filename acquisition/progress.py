@@ -176,7 +176,8 @@ class Report:
     def finding(self, finding: Finding) -> None:
         """Print what a measurement that is not a torque found."""
         self._result.print()
-        title = escape(f"{finding.sample}: {finding.procedure} ({', '.join(finding.runs)})")
+        source = finding.runs[0] if len(finding.runs) == 1 else f"{len(finding.runs)} runs"
+        title = escape(f"{finding.sample}: {finding.procedure}, {source}")
         table = Table(title=title, title_justify="left", show_header=False, box=None)
         for name, estimate in finding.quantities.items():
             table.add_row(name.replace("_", " "), str(estimate))

@@ -63,6 +63,8 @@ class _StanfordLockIn(Observed, ABC):
     least_sine: ClassVar[float]
     largest_sine: ClassVar[float]
     sine_step: ClassVar[float]
+    input_noise: ClassVar[float]
+    """Noise that every reading has at least (V/Hz^0.5 rms, data sheet)."""
     _time_constants: ClassVar[Sequence[float]]
     _ranges: ClassVar[Sequence[float]]
     _largest_harmonic: ClassVar[int]
@@ -71,6 +73,7 @@ class _StanfordLockIn(Observed, ABC):
         self.driver, self.device = driver, str(driver.adapter.device)
         self._clock = clock
         self._freshness = Freshness(self.device, "X and Y")
+        self._range = float(driver.sensitivity)
         self._phase = 0.0
         self._harmonic = 1
         self._frequency = float(driver.frequency)
@@ -154,7 +157,8 @@ class _StanfordLockIn(Observed, ABC):
                 "refused. Reduce the signal."
             )
         self.driver.sensitivity = sensitivity
-        return float(self.driver.sensitivity)
+        self._range = float(self.driver.sensitivity)
+        return self._range
 
     def resolution(self, sensitivity: float) -> float:
         """Step (V rms) of X and Y: 16 bit in the smallest range that holds `sensitivity` (V rms)."""
@@ -188,11 +192,9 @@ class _StanfordLockIn(Observed, ABC):
     def read(self) -> LockInReading:
         """Read X and Y; `DeviceError` also at an overload, without a reference, or where they repeat for ever."""
         reading = trusted(self.device, self.look())
-        self._freshness.check(
-            (reading.x, reading.y),
-            self._clock.now(),
-            1 / (2 * detection.noise_bandwidth(self._time_constant, self._slope)),
-        )
+        bandwidth = detection.noise_bandwidth(self._time_constant, self._slope)
+        if self.input_noise * math.sqrt(bandwidth) > self.resolution(self._range):  # else a step may hide the noise
+            self._freshness.check((reading.x, reading.y), self._clock.now(), 1 / (2 * bandwidth))
         return reading
 
     def clear_status(self) -> None:
@@ -244,6 +246,7 @@ class SR830LockIn(_StanfordLockIn):
     model = "SR830"
     largest_frequency = 102e3
     least_sine, largest_sine, sine_step = 0.004, 5.0, 0.002  # V rms
+    input_noise = 6e-9  # V/Hz^0.5
     _time_constants = SR830.TIME_CONSTANTS
     _ranges = SR830.SENSITIVITIES
     _largest_harmonic = 19998  # the driver refuses the last one that the instrument has
@@ -281,6 +284,7 @@ class SR860LockIn(_StanfordLockIn):
     model = "SR860"
     largest_frequency = 500e3
     least_sine, largest_sine, sine_step = 1e-9, 2.0, 1e-9  # V rms
+    input_noise = 2.5e-9  # V/Hz^0.5
     _time_constants = SR860.TIME_CONSTANTS
     _ranges = SR860.SENSITIVITIES
     _largest_harmonic = 98

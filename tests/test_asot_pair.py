@@ -20,8 +20,8 @@ from instruments import Bench, open_bench
 
 RISE = 0.05  # of the detector's gain between the ASOT runs and the second calibration
 FEW: dict[str, Any] = {
-    "procedures.0.steps": 6, "procedures.1.steps": 6, "procedures.2.steps": 6, "procedures.1.repeats": 1,
-    "procedures.1.time_constant": "10 s",
+    "procedures.9.steps": 6, "procedures.10.steps": 6, "procedures.13.steps": 6, "procedures.10.repeats": 1,
+    "procedures.10.time_constant": "10 s",
 }  # fmt: skip
 
 
@@ -36,7 +36,7 @@ def measure(bench: Bench, folder: Path, numbers: tuple[int, ...]) -> None:
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pair")
     with open_bench() as bench:
-        measure(bench, folder, (0, 1, 2))
+        measure(bench, folder, (9, 10, 13))
     return folder
 
 
@@ -62,9 +62,9 @@ def test_gain_that_rose_before_the_second_calibration_is_told(
     open_simulated: Callable[..., Bench], pair: Path, tmp_path: Path
 ) -> None:
     for path in pair.iterdir():
-        if path.suffix != ".h5" or load_run(path).attrs["number"] != 2:
+        if path.suffix != ".h5" or load_run(path).attrs["number"] != 13:
             (tmp_path / path.name).write_bytes(path.read_bytes())
-    measure(open_simulated(twin__gain=0.96 * (1 + RISE)), tmp_path, (2,))
+    measure(open_simulated(twin__gain=0.96 * (1 + RISE)), tmp_path, (13,))
     finding = drifts(tmp_path)
     drift = finding.quantities["calibration_drift"]
     assert drift.std and abs(drift.value - RISE) < 3 * drift.std
