@@ -297,12 +297,16 @@ class ZeroFieldAngles:
         Angles (rad, peak) under the current and under the calibration field.
     asot_covariance, calibration_covariance : (2, 2)
         Of their real and imaginary parts, from the scatter of the loops.
+    asot_dof, calibration_dof
+        Degrees of freedom of that scatter, both channels together.
     """
 
     asot: complex
     asot_covariance: FloatArray
     calibration: complex
     calibration_covariance: FloatArray
+    asot_dof: int
+    calibration_dof: int
 
     def ratio(self) -> tuple[complex, FloatArray]:
         """Ratio asot / calibration, in which the complex gain cancels, with its covariance (2, 2)."""
@@ -342,8 +346,9 @@ def zero_field_angles(
         Torques (top, bottom) whose field dependence the ASOT loops have; their scale does not matter.
     """
     model = _Model(data, coercive_field, None, calibration_field, "antisymmetric", (), side, wavelength)
-    angle, noise, _ = model.asot(stack, *torques)
-    return ZeroFieldAngles(angle, noise, *model.calibration(stack))
+    angle, noise, dof = model.asot(stack, *torques)
+    calibration_dof = model.amplitude(stack, "coil", "even", calibration_field=calibration_field).dof
+    return ZeroFieldAngles(angle, noise, *model.calibration(stack), dof, calibration_dof)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from analysis.averaged_loops import field_response
+from analysis.errors import AnalysisError
 from analysis.result import Estimate, Systematic, TorqueResult, combined
 from analysis.sample import series_of_thickness
 from analysis.sample_analysis import SampleAnalysis
@@ -181,9 +182,9 @@ def analyze_thickness_series(entries: Sequence[SampleAnalysis], current_density:
     scale = density / thickest.current_density * drive[-1] / drive
     coil_scale = thickest.calibration_field / np.array([entry.calibration_field for entry in entries])
     angles = scale * np.array([film.asot for film in films])
-    std = scale * _parts_std([film.asot_covariance for film in films])
+    std = scale * _parts_std([(film.asot_covariance, film.asot_dof) for film in films])
     calibration = coil_scale * np.array([film.calibration for film in films])
-    calibration_std = coil_scale * _parts_std([film.calibration_covariance for film in films])
+    calibration_std = coil_scale * _parts_std([(film.calibration_covariance, film.calibration_dof) for film in films])
     fit = partial(
         fit_thickness_series,
         std=std,
@@ -244,11 +245,22 @@ def _held(entries: Sequence[SampleAnalysis]) -> tuple[Held, FloatArray]:
     return "current density", densities
 
 
-def _parts_std(covariances: Sequence[FloatArray]) -> ComplexArray:
-    """Complex standard deviations (films,) of real and imaginary parts."""
-    variances = np.array([np.diag(covariance) for covariance in covariances])
-    std: ComplexArray = np.sqrt(variances[:, 0]) + 1j * np.sqrt(variances[:, 1])
-    return std
+def _parts_std(scatters: Sequence[tuple[FloatArray, int]]) -> ComplexArray:
+    """Complex standard deviations (films,) of real and imaginary parts.
+
+    A scatter of few degrees of freedom is widened to the standard deviation of its Student's t, or the fit would trust
+    most the films whose scatter is small by chance.
+    """
+    stds = []
+    for covariance, dof in scatters:
+        if dof <= 4:
+            raise AnalysisError(
+                f"Loops must have more than 2 degrees of freedom in each channel; received {dof / 2:g}. Measure more "
+                "fields beyond three coercive fields."
+            )
+        real, imaginary = np.sqrt(np.diag(covariance) * dof / (dof - 4))  # nu / (nu - 2), nu = dof / 2 in each channel
+        stds.append(complex(real, imaginary))
+    return np.array(stds)
 
 
 def _with_budget(result: TorqueResult, entries: Sequence[Systematic]) -> TorqueResult:

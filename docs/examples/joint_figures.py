@@ -11,7 +11,7 @@ from acquisition import Run, load_recipe
 from analysis.run_analysis import analyze
 from instruments import open_bench
 
-FEW = {"parameters.steps": 11}
+FEW = {"parameters.steps": 7}
 SETTINGS = {
     "asot-pair": ({f"procedures.{number}.steps": 11 for number in range(3)} | {"procedures.1.repeats": 1}, {}),
     "thickness-series": (FEW, {}),
