@@ -223,7 +223,7 @@ def _describe_waveforms(tree: Tree, source: Journal, description: dict[str, Any]
     tree.field(f"{group}/title", "Samples behind each point")
     tree.field(WAVEFORM_DATASET, blocks, units="V", long_name="voltage by point, sample and channel")
     tree.field(f"{group}/channel", list(description["channels"]))
-    units = {"rate": "Hz", "frequency": "Hz", "phase": "rad", "skew": "s", "harmonic": ""}
+    units = {"rate": "Hz", "frequency": "Hz", "phase": "rad", "skew": "s", "harmonic": "", "internal": ""}
     for key, value in description["demodulation"].items():
         tree.field(f"{group}/{key}", value, units=units[key])
 

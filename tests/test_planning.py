@@ -132,8 +132,8 @@ def test_torque_scatters_as_planned(pulls: ModuleType, monkeypatch: pytest.Monke
     assert 0.3 < np.sqrt(np.mean(errors**2)) < 1.8  # 0.3 % and 0.4 % of such samples lie beyond
     assert all(0.8 < seed.planned_time / seed.time < 1.2 for seed in outcomes)
     assert all(0.95 < seed.planned / seed.bound < 1.05 for seed in outcomes)
-    # Four fields leave three degrees of freedom to each channel, and the ellipticity carries most of the torque.
-    assert 3 < np.median([seed.dof for seed in outcomes]) < 4.5
+    # Four fields leave three degrees of freedom to each channel; how much each carries is found from its own scatter.
+    assert all(3 <= seed.dof <= 6 for seed in outcomes) and min(seed.dof for seed in outcomes) < 4.5
 
 
 def test_campaign_measures_what_the_runner_measures(

@@ -94,7 +94,7 @@ def test_coil_sweep_finds_its_signal_even_in_the_field_in_the_planned_time(
     finding = found(path)
     expected = procedure.expected(bench)["polar_signal"]
     assert finding.quantities["polar_signal"].value == pytest.approx(expected.value, rel=0.05)
-    assert abs(pull(finding, "quadratic_signal", 0)) < 3
+    assert finding.quantities["quadratic_signal"].p_value(0) > 0.003  # few points: Student's t
 
 
 @pytest.mark.parametrize(
