@@ -97,7 +97,7 @@ def analyze_control_samples(
     listed = ", ".join(f"{number:.0f}\N{NO-BREAK SPACE}{name}" for number, name in zip(numbers, names, strict=True))
     values = np.array([estimate.value for estimate in plotted]) * unit
     stds = np.array([estimate.std for estimate in plotted], dtype=float) * unit
-    curve = Curve(title, "\n".join(textwrap.wrap(f"Sample: {listed}", 44)), label, numbers, values, stds)
+    curve = Curve(title, "\n".join(textwrap.wrap(f"Sample: {listed}", 36)), label, numbers, values, stds)
     runs = tuple(run for entry in entries for run in entry.runs)
     return Finding("control-samples", ", ".join(names), runs, quantities, (), (curve,))
 

@@ -166,7 +166,7 @@ class Keithley6221Source(_RampedSource):
     def _read_back(self) -> float:
         if not self._running:
             return 0.0
-        return finite(self.device, "amplitude", float(self.driver.waveform_amplitude))
+        return finite(self.device, "amplitude", self.driver.waveform_amplitude)
 
     def _put(self, amplitude: float) -> None:
         if amplitude == 0:
@@ -256,7 +256,7 @@ class AmplifiedSineSource(_RampedSource):
         self.driver.frequency = frequency
 
     def _read_back(self) -> float:
-        rms = finite(self.device, "sine voltage", float(self.driver.sine_voltage))
+        rms = finite(self.device, "sine voltage", self.driver.sine_voltage)
         return 0.0 if rms <= self._lock_in.least_sine else rms * math.sqrt(2) * self.gain
 
     def _put(self, amplitude: float) -> None:

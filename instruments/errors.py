@@ -17,11 +17,15 @@ class DeviceError(AsotError):
         self.remedy = remedy
 
 
-def finite(device: str, quantity: str, value: float) -> float:
-    """Return `value`, which `device` gave for `quantity`; `DeviceError` where it is no number."""
-    if not math.isfinite(value):
-        raise DeviceError(device, f"{quantity} reads {value}, which is no number.", "Check instrument and cable.")
-    return value
+def finite(device: str, quantity: str, value: float | str) -> float:
+    """Return the number that `device` gave for `quantity`; `DeviceError` where it is none."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise DeviceError(device, f"{quantity} reads {value!r}, which is no number.", "Check instrument and cable.")
+    return number
 
 
 class LimitError(AsotError, ValueError):

@@ -207,7 +207,7 @@ class _StanfordLockIn(Observed, ABC):
 
     def settings(self) -> Mapping[str, Quantity]:
         """Return settings, read back."""
-        frequency = finite(self.device, "frequency", float(self.driver.frequency))
+        frequency = finite(self.device, "frequency", self.driver.frequency)
         return {
             "frequency": (frequency, "Hz"),
             "reference_source": (self.driver.reference_source, ""),
@@ -267,7 +267,7 @@ class SR830LockIn(_StanfordLockIn):
         return self._pair(self.driver.xy)
 
     def _status(self) -> int:
-        word = finite(self.device, "status", float(self.driver.ask("LIAS?")))
+        word = finite(self.device, "status", self.driver.ask("LIAS?"))
         return int(word) & 0b1111  # overloads and reference unlock; the rest are events
 
 
@@ -314,5 +314,5 @@ class SR860LockIn(_StanfordLockIn):
         return self._pair(self.driver.snap("X", "Y"))
 
     def _status(self) -> int:
-        word = int(finite(self.device, "status", float(self.driver.ask("LIAS?"))))
+        word = int(finite(self.device, "status", self.driver.ask("LIAS?")))
         return INPUT_OVERLOAD * bool(word & 16) | OUTPUT_OVERLOAD * bool(word & 0b11) | UNLOCKED * bool(word & 0b1000)

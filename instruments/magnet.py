@@ -310,7 +310,7 @@ class KepcoMagnet(_ClosedLoopMagnet):
                 f"{level:g} A is refused. Lower the field, or check `tesla_per_ampere` in the bench file."
             )
         self.supply.current_setpoint = level
-        received = finite(self.supply.adapter.device, "current", float(self.supply.current_setpoint))
+        received = finite(self.supply.adapter.device, "current", self.supply.current_setpoint)
         if abs(received - level) > 1e-3 * self.largest_current:
             raise DeviceError(
                 self.supply.adapter.device, f"current was set to {level:g} A but reads back {received:g} A.",
@@ -320,7 +320,7 @@ class KepcoMagnet(_ClosedLoopMagnet):
     def _present_level(self) -> float:
         if not self.supply.output_enabled:
             return 0.0
-        return finite(self.supply.adapter.device, "current", float(self.supply.current))
+        return finite(self.supply.adapter.device, "current", self.supply.current)
 
     def identity(self) -> str:
         """Return the answers of supply and gaussmeter to *IDN?."""

@@ -51,7 +51,7 @@ class Esp300Axis:
         self._axis = Axis(axis, controller)
         self._clock, self._travel, self._resolution = clock, travel, resolution
         self.name = f"{name} (ESP300 axis {axis}, {controller.adapter.resource_name})"
-        self._velocity = finite(self.name, "velocity", float(self._axis.ask("VA?")))
+        self._velocity = finite(self.name, "velocity", self._axis.ask("VA?"))
 
     def move_to(self, position: float) -> None:
         """Move and wait until the axis stands where it was sent."""
@@ -93,7 +93,7 @@ class Esp300Axis:
 
     def position(self) -> float:
         """Position, read back."""
-        return finite(self.name, "position", float(self._axis.position))
+        return finite(self.name, "position", self._axis.position)
 
     def identity(self) -> str:
         """Return the controller's answer to VE?."""

@@ -16,7 +16,7 @@ from acquisition import run
 from acquisition.runner import RunResult
 from analysis.errors import InputError
 from instruments import Bench, open_bench
-from instruments.errors import DeviceError
+from instruments.errors import DeviceError, finite
 from instruments.freshness import Freshness
 from instruments.simulation_file import CardFault
 from procedures import FieldSweep
@@ -280,3 +280,10 @@ def test_drivers_shutdown_of_the_source_leaves_the_wave_armed_and_the_role_ends_
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert bench.sample_source.amplitude() == 0.0
+
+
+@pytest.mark.parametrize("answer", ["HELLO", "", "nan", float("inf"), None])
+def test_answer_that_is_no_number_is_told_with_its_device(answer: Any) -> None:
+    with pytest.raises(DeviceError, match=r"stage \(ESP300, GPIB0::1::INSTR\): position reads .*, which is no number"):
+        finite("stage (ESP300, GPIB0::1::INSTR)", "position", answer)
+    assert finite("stage", "position", "1.5E-3") == 1.5e-3
