@@ -12,7 +12,7 @@ from typing import Any
 from acquisition.preflight import Preflight, doubts, free_space, preflight, require_space, require_writable
 from acquisition.progress import Report
 from acquisition.recipe import PlannedRun, PlannedSample, Recipe, load_recipe
-from acquisition.resume import EarlierRun, find_run, read_earlier_run, restore_balance
+from acquisition.resume import EarlierRun, find_run, read_earlier_run, restore_balance, return_stage
 from acquisition.run_queue import Queue
 from acquisition.runner import Run, RunResult
 from acquisition.states import State
@@ -115,9 +115,9 @@ def run_batch(
         report.bench(benches.holding(left[0].sample), loaded, left, expected)
         if dry_run:
             _tell_plan(left, expected, out, report, events)
-            first = loaded.samples[0]
-            sweeps = [run.procedure for run in left if run.sample == first]
-            tell_torque(sweeps, benches.holding(first), report, events, questions)
+            for planned in loaded.samples:
+                sweeps = [run.procedure for run in left if run.sample == planned]
+                tell_torque(sweeps, benches.holding(planned), report, events, questions)
             return []
         if not doubts(points, 0.0) and (doubt := doubts(points, sum(entry.duration for entry in expected.values()))):
             _ask(doubt, confirm)
@@ -133,6 +133,7 @@ def run_batch(
                 opened.ask(f"Put sample {planned.description.name} under the microscope, then close the box.")
             if earlier and earlier.finished and earlier.metadata["sample_name"] == planned.description.name:
                 restore_balance(earlier, opened)
+                return_stage(earlier, opened)
             results += _measure(runs, loaded, opened, out, report, events, retries, earlier, batch)
         return results
 

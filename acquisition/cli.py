@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -397,6 +398,7 @@ def main(arguments: list[str] | None = None) -> None:
     from instruments.errors import LimitError
     from instruments.interrupts import raise_interrupts
 
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # what its library has to say is no message to a user
     raise_interrupts()
     try:
         code = app.main(arguments, prog_name="asot", standalone_mode=False)

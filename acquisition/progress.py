@@ -180,7 +180,8 @@ class Report:
         title = escape(f"{finding.sample}: {finding.procedure}, {source}")
         table = Table(title=title, title_justify="left", show_header=False, box=None)
         for name, estimate in finding.quantities.items():
-            table.add_row(name.replace("_", " "), str(estimate))
+            note = f" for {estimate.dof:g} dof" if name.startswith("chi2") and estimate.dof else ""
+            table.add_row(name.replace("_", " "), f"{estimate}{note}")
         self._result.print(table)
 
     def series_result(self, series: SeriesAnalysis) -> None:

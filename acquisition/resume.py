@@ -43,6 +43,12 @@ class EarlierRun:
         """Whether nothing of it is missing."""
         return bool(self.metadata["status"] == "finished")
 
+    def settings(self, role: str) -> dict[str, Any]:
+        """Settings of an instrument where the run left off: at its end where it finished, else at its start."""
+        entry = self.metadata.get("instruments", {}).get(role, {})
+        start = entry.get("settings_start", {})
+        return dict(entry.get("settings_end", start) if self.finished else start)
+
     @property
     def points(self) -> int:
         """Number of points."""
@@ -157,7 +163,7 @@ def require_same(earlier: EarlierRun, procedure: Measurement, name: str, bench: 
 
 
 def return_stage(earlier: EarlierRun, bench: Bench) -> None:
-    """Move the stage to where it stood when the earlier run began: a new process, or a person, may have moved it."""
-    settings = earlier.metadata.get("instruments", {}).get("stage", {}).get("settings_start", {})
+    """Move the stage to where `earlier` had it: a new process, or a person, may have moved it."""
+    settings = earlier.settings("stage")
     if "x" in settings and "y" in settings:
         bench.stage.move_to(settings["x"][0], settings["y"][0])

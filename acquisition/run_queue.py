@@ -82,6 +82,7 @@ class Queue:
         try:
             while (run := self._next()) is not None:
                 self._execute(run)
+                self._abort_what_rests_on(run)
                 if run.result is not None and run.result.unsafe:  # no further current on a bench that did not obey
                     self.abort(f"The bench is NOT SAFE after an earlier run: {'; '.join(run.result.unsafe)}.")
         except KeyboardInterrupt:
@@ -90,6 +91,15 @@ class Queue:
         finally:
             self._executing = False
         return [run.result for run in self.runs if run.result is not None]
+
+    def _abort_what_rests_on(self, failed: Run) -> None:
+        """Abort the rest of a recipe whose centring or balancing failed: it would measure at the wrong place."""
+        result = failed.result
+        if result is None or result.state is not State.FAILED or not failed.procedure.others_rest_on_it:
+            return
+        for run in self.runs:
+            if run.state is State.QUEUED and run.batch and run.batch == failed.batch:
+                run.abort(f"Run {failed.number + 1} ({failed.name}) of its recipe failed, on which it rests.")
 
     def _next(self) -> Run | None:
         return next((run for run in self.runs if run.state is State.QUEUED), None)

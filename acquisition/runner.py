@@ -116,6 +116,7 @@ class Run:
             raise InputError(f"Retries of a run must be at least 0; received {retries}. Give 0 for none.")
         self.procedure, self.folder, self.name, self.number = procedure, folder, name, number
         self.identifier = secrets.token_hex(4)
+        self.batch = batch
         self.result: RunResult | None = None
         self._texts = {"batch": batch, "tags": list(tags), "comment": comment}
         self._recipe, self._retries, self._resume, self._on_point = recipe, retries, resume, on_point
@@ -182,17 +183,16 @@ class Run:
 
     def _execute(self, bench: Bench) -> RunResult:
         bench.clock.claim()
-        self.procedure.check(bench)
         earlier = None
         if self._resume is not None:
             earlier = earlier_run(self._resume)
             require_same(earlier, self.procedure, self.name, bench)
             restore_balance(earlier, bench)
+            return_stage(earlier, bench)  # first: a scan round this place is held against the travel
             self.number = earlier.metadata["number"]
+        self.procedure.check(bench)
         require_space(self.folder, preflight(self.procedure, bench))
         make_folder(self.folder)
-        if earlier is not None:
-            return_stage(earlier, bench)
         journal = self._begin(bench, earlier)
         state, reason = State.FINISHED, ""
         interrupted: BaseException | None = None

@@ -59,7 +59,7 @@ def tell_torque(
     event: dict[str, Any] = {"event": "torque", "sample": bench.sample.name}
     expected = plan.expected()
     event["expected"] = {name: estimate.as_dict() for name, estimate in expected.items()}
-    report.step(f"Together, by noise alone and at {plan.current_density:.3g} A/m^2:")
+    report.step(f"Together, {bench.sample.name}, by noise alone and at {plan.current_density:.3g} A/m^2:")
     for name, estimate in expected.items():
         report.step(f"  expected {name.replace('_', ' ')}: {estimate}")
     if questions.target:

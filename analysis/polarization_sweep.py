@@ -77,11 +77,11 @@ def analyze_polarization_sweep(run: xarray.Dataset, sample: Sample) -> Finding:
         misalignment = Estimate(
             -math.atan(sine / cosine) / 2, math.sqrt(turn @ fit.covariance @ turn), "rad", dof=fit.dof
         )
-    elif path != "coil":
+    elif path == "transverse_coil":
         warnings.append(
             f"Quadratic signal must differ from zero by {_CERTAIN:g} standard errors to show the misalignment of the "
             f"polarisation; it is {quadratic * 1e9:.2g} +- {math.sqrt(fit.covariance[1, 1]) * 1e9:.2g} nrad. Average "
-            "longer, or use the transverse coil."
+            "longer."
         )
     quantities = {
         "polar_signal": Estimate(polar, math.sqrt(fit.covariance[0, 0]), "rad", dof=fit.dof),

@@ -256,12 +256,14 @@ class Bench:
         Raises
         ------
         LimitError
-            Where it exceeds what the sample bears.
+            Where it exceeds what the sample bears; a shutter is closed.
         DeviceError
             Where no light arrives.
         """
         power = total / self.sum_detector.responsivity / self._reflectance
         if power > self.sample.limits.laser_power:
+            if self.shutter is not None:
+                self.shutter.close()
             raise LimitError(
                 f"Laser power must be at most {self.sample.limits.laser_power * 1e3:g} mW; the sum signal says "
                 f"{power * 1e3:.3g} mW. Close the attenuator."

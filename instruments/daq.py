@@ -184,7 +184,7 @@ class AnalogInput(_OpenTask):
             self._reader.read_many_sample(volts, samples)
         lowest, highest = float(volts.min()), float(volts.max())
         if not self._valid[0] < lowest <= highest < self._valid[1]:
-            what = f"overloads its input range ({lowest:.4g} to {highest:.4g} V)."
+            what = f"overloads its input range: it read {lowest:.4g} to {highest:.4g} V."
             remedy = "Choose a larger range in the bench file, or reduce the signal."
             raise DeviceError(self.device, what, remedy)
         return float(volts.mean())

@@ -12,6 +12,7 @@ from pymeasure.experiment.parameters import FloatParameter
 from analysis.errors import InputError
 from analysis.run_file import Column
 from instruments import Bench
+from instruments.errors import DeviceError
 from instruments.roles import CurrentPath
 from procedures.lock_in_measurement import REFERENCE_WAIT, LockInMeasurement
 from procedures.measurement import Averaging, Point, Reading
@@ -107,6 +108,8 @@ class ContactMeasurement(LockInMeasurement):
         """Read the lock-in and the current; the resistance is the voltage in phase over the current."""
         reading = bench.lock_in.read()
         current = bench.sample_source.amplitude()
+        if not current > 0:
+            raise DeviceError("sample_source", f"reads {current:g} A.", "Check output, compliance and contacts.")
         return {
             **self.asked(point),
             "time": bench.clock.now(),

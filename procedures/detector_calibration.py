@@ -145,6 +145,11 @@ class DetectorCalibration(Measurement):
             "plate_offset": bench.analyser_plate.angle() - self._balance(),
         }
 
+    @property
+    def others_rest_on_it(self) -> bool:
+        """Whether others were promised a balance."""
+        return bool(self.then == "balance")
+
     def conclude(self, rows: Mapping[str, FloatArray], bench: Bench) -> None:
         """Trim the zero of the analysing plate if asked for, and turn it to its balance."""
         if self.then == "balance":

@@ -110,6 +110,8 @@ class FieldSweep(KerrMeasurement):
             null = Estimate(0.0, noise / math.sqrt(self.point_count() / len(channels)), "rad")
             nulls = {f"null_{channel}": null for channel in channels} if self.path == "sample" else {}
             return {"signal": Estimate(0.0, noise, "rad"), **nulls}
+        if self.highest_field() <= 3 * bench.sample.film.coercive_field:  # a look at the switching alone
+            return {"signal": Estimate(0.0, self.point_noise(bench), "rad")}
         sweeps, current = self.planned(bench), self.current * 1e-3
         angle = (asot_angle if self.path == "sample" else calibration_angle)(bench, current, 0.0)
         parts = {"rotation": abs(angle.real), "ellipticity": abs(angle.imag)}

@@ -11,6 +11,7 @@ from analysis.laser_power_sweep import power_quantities
 from analysis.result import Estimate
 from analysis.stack import FloatArray
 from instruments import Bench
+from instruments.errors import LimitError
 from procedures.expectation import asot_angle, calibration_angle, reported, with_expected_misfit
 from procedures.measurement import Point
 from procedures.order import there_and_back
@@ -61,13 +62,23 @@ class LaserPowerSweep(SaturatedMeasurement):
         require_spread("transmissions", self.transmissions, "")
 
     def prepare(self, bench: Bench) -> None:
-        """Let the strongest light of the sweep through, so that it is held against the limit; then as ever."""
-        bench.need("attenuator").set_transmission(max(self.transmissions))
+        """Hold the strongest light of the sweep against the limit by what the weakest shows; then as ever."""
+        attenuator, weakest, strongest = bench.need("attenuator"), min(self.transmissions), max(self.transmissions)
+        self._before = attenuator.transmission()
+        attenuator.set_transmission(weakest)
+        self.illuminate(bench)
+        power, bearable = bench.check_laser_power() * strongest / weakest, bench.sample.limits.laser_power
+        if power > bearable:
+            raise LimitError(
+                f"Laser power must be at most {bearable * 1e3:g} mW; transmission {strongest:g} would make "
+                f"{power * 1e3:.3g} mW. Lower the transmissions in the recipe."
+            )
+        attenuator.set_transmission(strongest)
         super().prepare(bench)
 
     def conclude(self, rows: Mapping[str, FloatArray], bench: Bench) -> None:
-        """Leave the strongest light."""
-        bench.need("attenuator").set_transmission(max(self.transmissions))
+        """Give the bench the light back that it had."""
+        bench.need("attenuator").set_transmission(self._before)
 
     def expected(self, bench: Bench) -> Mapping[str, Estimate]:
         """Signal of the shared model and no heating, with what the noise leaves in the same fit."""

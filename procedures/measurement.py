@@ -257,6 +257,11 @@ class Measurement(Procedure):  # type: ignore[misc]
         """
         return {}
 
+    @property
+    def others_rest_on_it(self) -> bool:
+        """Whether runs that follow in the same recipe are worth nothing where this one fails."""
+        return False
+
     def conclude(self, rows: Mapping[str, FloatArray], bench: Bench) -> None:
         """Act on what was found, after the last point: a pure function of the stored `rows`, then moves; nothing here.
 

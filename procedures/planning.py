@@ -62,7 +62,10 @@ def torque_plan(procedures: Sequence[Measurement], bench: Bench) -> TorquePlan |
     bench
         Its noise figures and times are used; nothing is sent.
     """
-    sweeps = tuple(procedure for procedure in procedures if isinstance(procedure, FieldSweep))
+    least = 3 * bench.sample.film.coercive_field
+    sweeps = tuple(
+        procedure for procedure in procedures if isinstance(procedure, FieldSweep) and procedure.highest_field() > least
+    )
     planned = [entry for sweep in sweeps for entry in sweep.planned(bench)]
     kinds = {(entry.path, entry.channel) for entry in planned}
     currents = {path: {sweep.current * 1e-3 for sweep in sweeps if sweep.path == path} for path in ("sample", "coil")}

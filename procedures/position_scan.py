@@ -216,6 +216,11 @@ class PositionScan(KerrMeasurement):
             "lock_in_status": 0.0,
         }
 
+    @property
+    def others_rest_on_it(self) -> bool:
+        """Whether others were promised a centre."""
+        return bool(self.then == "centre")
+
     def conclude(self, rows: Mapping[str, FloatArray], bench: Bench) -> None:
         """Return the stage; or move it to the middle of the square, from the side from which the scan came.
 

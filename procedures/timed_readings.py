@@ -98,6 +98,7 @@ class TimedReadings(KerrMeasurement):
         bench.check_current(self.source, self.largest_currents()[self.source])
         bench.check_field(self.field * 1e-3)
         bench.lock_in.check_filter(**self._filter)
+        bench.check_frequency(self.source, self.frequency)
         least = self.settling_time(bench) + self.reading_time(bench)
         if self.spacing < least:
             raise InputError(

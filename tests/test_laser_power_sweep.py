@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from acquisition import Run
+from acquisition import Run, run
 from analysis import kerr_angle, load_run, tilt_profile
 from analysis.errors import InputError
 from analysis.laser_power_sweep import analyze_laser_power_sweep
@@ -82,3 +82,23 @@ def test_bench_without_attenuator_and_powers_too_much_alike_are_refused(
         alike.check(open_simulated())
     with pytest.raises(InputError, match="must have a attenuator"):
         LaserPowerSweep().check(open_simulated(bench__attenuator=None))
+
+
+def test_strongest_light_is_refused_before_it_falls_on_the_sample(
+    open_simulated: Callable[..., Bench], tmp_path: Path
+) -> None:
+    bench = open_simulated(sample__limits__laser_power="1.5 mW")
+    attenuator = bench.need("attenuator")
+    attenuator.set_transmission(0.2)
+    sweep = LaserPowerSweep(transmissions=[0.3, 0.6, 1.0])
+    result = run(sweep, bench, tmp_path, name="laser-power-sweep")
+    assert str(result.state) == "failed" and "transmission 1 would make 2" in result.reason
+    assert attenuator.transmission() == pytest.approx(0.3, abs=0.01)
+
+
+def test_bench_has_its_light_back_afterwards(open_simulated: Callable[..., Bench], tmp_path: Path) -> None:
+    bench = open_simulated()
+    bench.need("attenuator").set_transmission(0.8)
+    sweep = LaserPowerSweep(transmissions=[0.2, 0.4, 0.5], time_constant="0.01 s", polarizations=["45 deg"])
+    assert str(run(sweep, bench, tmp_path, name="laser-power-sweep").state) == "finished"
+    assert bench.need("attenuator").transmission() == pytest.approx(0.8, abs=0.01)

@@ -12,6 +12,8 @@ import pytest
 import xarray
 
 from acquisition import State
+from acquisition.resume import read_earlier_run, return_stage
+from acquisition.run_queue import Queue
 from acquisition.runner import Run, RunResult
 from analysis import load_run
 from analysis.errors import InputError
@@ -173,3 +175,28 @@ def test_position_outside_the_travel_is_refused_before_the_stage_moves(bench: Be
     with pytest.raises(LimitError, match=r"position must lie in -5 to 5; setting it to 5\.04"):
         measure(scan(offset_y="5 mm"), bench, tmp_path)
     assert bench.stage.position() == (0, 0) and list(tmp_path.iterdir()) == []
+
+
+def test_runs_that_rest_on_a_failed_centring_are_not_measured(
+    open_simulated: Callable[..., Bench], tmp_path: Path
+) -> None:
+    bench = open_simulated()
+    lost = PositionScan(steps=5, span="4 um", then="centre")  # sees no edge
+    queue = Queue(bench)
+    for number, (procedure, batch) in enumerate(
+        ((lost, "a"), (PositionScan(steps=5), "a"), (PositionScan(steps=5), "b"))
+    ):
+        queue.add(Run(procedure, tmp_path, name="position-scan", number=number, batch=batch))
+    states = [(str(result.state), result.reason) for result in queue.execute()]
+    assert [state for state, _ in states][:2] == ["failed", "aborted"] and "on which it rests" in states[1][1]
+    assert states[2][0] != "aborted"
+
+
+def test_recipe_that_goes_on_after_a_finished_centring_measures_at_the_centre(tmp_path: Path) -> None:
+    with open_bench(settings={"twin.spot_offset": OFFSET}) as bench:
+        path = measure(PositionScan(then="centre"), bench, tmp_path).path
+        place = bench.stage.position()
+    with open_bench(settings={"twin.spot_offset": OFFSET}) as bench:
+        assert path is not None
+        return_stage(read_earlier_run(path), bench)
+        assert bench.stage.position() == pytest.approx(place, abs=1e-9) and abs(place[1]) > 1e-6
