@@ -50,7 +50,7 @@ def reading_noise(
     Notes
     -----
     Shot noise and input noise in quadrature, over the equivalent noise bandwidth of the reading; a peak angle is
-    sqrt(2) times that of the rms voltage (physics.md, section 4: 17 nrad/sqrt(Hz) at 1 mW).
+    sqrt(2) times that of the rms voltage (17 nrad/sqrt(Hz) at 1 mW).
     """
     figures, detector = bench.file.noise, bench.sum_detector
     power = detected_power(bench, transmission)
