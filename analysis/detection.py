@@ -10,6 +10,8 @@ import numpy.typing as npt
 from analysis.errors import InputError
 from analysis.stack import FloatArray
 
+_LARGEST_PHASE = math.radians(5)  # of the signal against the detection phase; its cosine is then 0.996
+
 FILTER_SLOPES = (6, 12, 18, 24)
 """Filter slopes (dB per octave) of a lock-in with one to four equal RC stages."""
 
@@ -123,3 +125,22 @@ def noise_correlation(lag: npt.ArrayLike, time_constant: float, slope: int) -> F
         weight = math.factorial(2 * order - power) / (math.factorial(power) * math.factorial(order - power))
         total += weight * (2 * ratio) ** power
     return np.asarray(np.exp(-ratio) * total * math.factorial(order) / math.factorial(2 * order))
+
+
+def phase_warnings(slope: float, std: float, path: str) -> list[str]:
+    """Warn where the signal stands off the detection phase: what is in Y is missing in X.
+
+    Parameters
+    ----------
+    slope, std
+        Y over X, and its standard error.
+    path
+        What the current runs through: "sample", or a coil.
+    """
+    if abs(slope) < max(math.tan(_LARGEST_PHASE), 5 * std):
+        return []
+    source = "sample_source" if path == "sample" else "calibration_source"
+    return [
+        f"the signal is {math.degrees(math.atan(slope)):+.0f} degrees off the detection phase, so that X misses part "
+        f"of it. Measure the phase of this current path on a shunt and set `phase` of [{source}] in the bench file."
+    ]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from analysis import detection
 from analysis.asot_pair import analyze_asot_pair
 from analysis.control_samples import analyze_control_samples, bottom_conductivity, control_groups
 from analysis.errors import AsotError, InputError
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from analysis.configuration import Uncertain
 
 _IMPROBABLE = 1e-3  # probability below which a chi2 is told
-_LARGEST_PHASE = math.radians(5)  # of the signal against the detection phase; its cosine is then 0.996
 
 
 @dataclass(frozen=True)
@@ -275,12 +275,5 @@ def _phase_warnings(run: xarray.Dataset) -> list[str]:
         return []
     slope = float(np.sum(x * y) / np.sum(x**2))
     std = math.sqrt(float(np.sum((y - slope * x) ** 2)) / (len(x) - 1) / float(np.sum(x**2)))
-    if abs(slope) < max(math.tan(_LARGEST_PHASE), 5 * std):
-        return []
-    path = run.attrs["parameters"].get("path")
-    source = "sample_source" if path == "sample" else "calibration_source"
-    return [
-        f"{Path(run.attrs['path']).name}: the signal is {math.degrees(math.atan(slope)):+.0f} degrees off the "
-        f"detection phase, so that X misses part of it. Measure the phase of this current path on a shunt and set "
-        f"`phase` of [{source}] in the bench file."
-    ]
+    warnings = detection.phase_warnings(slope, std, str(run.attrs["parameters"].get("path")))
+    return [f"{file_name(run)}: {warning}" for warning in warnings]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from analysis import detection
 from analysis.errors import AnalysisError
 from analysis.loops import CHANNELS, Channel
 from analysis.stack import FloatArray
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 IMPROBABLE = 1e-3
 """Probability below which a distance from what was expected is told."""
-_LARGEST_PHASE = math.radians(5)  # of the signal against the detection phase; its cosine is then 0.996
 
 Rows = dict[str, FloatArray]
 
@@ -181,13 +181,7 @@ def phase_warnings(rows: Rows, errors: FloatArray, path: str) -> list[str]:
     ratio = volts_to_angle(rows)
     x, y = rows["x"] * ratio, rows["y"] * ratio
     slope, std = _proportional(x, y, errors)
-    if abs(slope) < max(math.tan(_LARGEST_PHASE), 5 * std):
-        return []
-    source = "sample_source" if path == "sample" else "calibration_source"
-    return [
-        f"the signal is {math.degrees(math.atan(slope)):+.0f} degrees off the detection phase, so that X misses part "
-        f"of it. Measure the phase of this current path on a shunt and set `phase` of [{source}] in the bench file."
-    ]
+    return detection.phase_warnings(slope, std, path)
 
 
 def polarization_warning(channel: Channel) -> str:
