@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,6 +12,8 @@ import pytest
 from instruments import Bench, open_bench
 from instruments.simulation.visa_backend import open_sessions
 from instruments.simulation.wire import SimulatedWire
+
+os.environ["QT_QPA_PLATFORM"] = "offscreen"  # windows are driven without a display
 
 
 @pytest.fixture(autouse=True)
