@@ -138,7 +138,7 @@ class Finding:
         count = max(1, len(panels))
         columns = 2 if count == 4 else min(count, 3)
         rows = -(-count // columns)
-        figure = new_figure(ONE_COLUMN if columns == 1 else TWO_COLUMNS, 6.2 * rows)
+        figure = new_figure(ONE_COLUMN if columns == 1 else TWO_COLUMNS, 5.4 * rows)
         for place, panel in enumerate(panels, 1):
             panel.draw(figure.add_subplot(rows, columns, place))
         return figure

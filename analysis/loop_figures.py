@@ -111,7 +111,7 @@ def raw_loops_figure(entry: SampleAnalysis) -> Figure:
     """Draw all loops of a sample as measured: a panel for each current path and channel."""
     keys = [(path, channel) for path in PATHS for channel in CHANNELS if (path, channel) in entry.data.loops]
     rows = -(-len(keys) // 2)
-    figure = new_figure(TWO_COLUMNS, 5.4 * rows)
+    figure = new_figure(TWO_COLUMNS, 4.9 * rows)
     for place, (path, channel) in enumerate(keys, 1):
         loops = entry.data.loops[(path, channel)].loops
         draw_raw_loops(figure.add_subplot(rows, 2, place), loops, f"{PATH_TITLES[path]}, {_amperes(entry, path)}")
@@ -122,7 +122,7 @@ def parts_figure(entry: SampleAnalysis, path: str) -> Figure:
     """Draw odd and even parts of the averaged loops under one current, with fits and residuals."""
     sample = entry.sample
     fits = fitted_loops(entry.data, sample.stack(), sample.film.coercive_field, entry.side, entry.wavelength)
-    figure = new_figure(TWO_COLUMNS, 12.6)
+    figure = new_figure(TWO_COLUMNS, 10.8)
     grid = figure.add_gridspec(4, 2, height_ratios=[2.3, 1, 2.3, 1])
     for row, channel in enumerate(CHANNELS):
         for column, parity in enumerate(("odd", "even")):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from analysis.thickness_series import SeriesAnalysis
 
 GLOSSARY = (
-    "Signs: +z from the substrate to the cap, +x along the current, m_x = sign of the field; a positive torque tilts "
+    "Signs: +z from the substrate to the cap, +x along the current, mₓ = sign of the field; a positive torque tilts "
     "the magnetisation towards +z; efficiency and torque conductivity carry the sign of the bottom torque.",
     "Units: SI; fields are inductions µ₀H, alternating amplitudes peak values, angles radians; torques per area; "
     "torque conductivity (2e/ħ) τ/E; “±” is one standard uncertainty.",
@@ -30,6 +30,7 @@ GLOSSARY = (
 _OVERVIEW = ("Torque, bottom", "Efficiency", "Torque conductivity", "Agreement of channels, p")
 _EFFECTS = ("torque", "efficiency", "torque_conductivity")
 _UNITS = {"calibration_field_per_ampere": "T/A", "width": "m", "conductivity": "S/m"}
+_MANY = 100  # degrees of freedom above which Student's t is a normal distribution
 _WIDE = 2  # panels from which a finding's figure takes the full width
 
 
@@ -120,7 +121,7 @@ def _sample(entry: SampleAnalysis, number: int) -> dict[str, Any]:
             ("Spin-torque efficiency", efficiency),
             ("Torque conductivity (ħ/2e)", conductivity),
             ("Film, light", f"{film}, from the {entry.side}"),
-            ("Noise, degrees of freedom", _noise(result)),
+            ("Noise of the data", _noise(result)),
         ],
         "overview": [torque, efficiency, conductivity, f"{imaginary.p_value():.2g}"],
         "inputs": [
@@ -155,7 +156,7 @@ def _noise(result: TorqueResult) -> str:
     if torque.noise_std is None or not torque.value:
         return "unknown"
     share = f"{100 * abs(torque.noise_std / torque.value):.2g} % of the torque"
-    return share if torque.dof is None else f"{share}, {torque.dof:.3g} dof"
+    return share if torque.dof is None or torque.dof > _MANY else f"{share}, {torque.dof:.3g} dof"
 
 
 def _budget(result: TorqueResult) -> list[tuple[str, ...]]:

@@ -122,7 +122,7 @@ def series_figures(series: SeriesAnalysis) -> dict[str, ReportFigure]:
 
 def finding_figure(finding: Finding, number: int) -> ReportFigure | None:
     """Figure of a finding; None where it has nothing to draw."""
-    panels = [panel.title for panel in (*finding.curves, *finding.maps)]
+    panels = [*(curve.title for curve in finding.curves), *(panel.title for panel in finding.maps)]
     if not panels:
         return None
     return ReportFigure(

@@ -11,7 +11,7 @@ _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _SUBSCRIPT = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _POWER_OF_TEN = re.compile(r"e([+-]?)0*(\d+)")
 _PREFIXES = {-12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M"}
-_PREFIXED = ("m", "T", "rad", "A", "V", "s", "W", "ohm", "Hz", "J/m^2", "J/m", "T/A", "V/m")
+_PREFIXED = ("m", "T", "rad", "A", "V", "s", "W", "ohm", "Hz", "S/m", "J/m^2", "J/m", "T/A", "V/m")
 
 
 def typeset(text: str) -> str:
@@ -24,7 +24,7 @@ def typeset(text: str) -> str:
 
 def estimate_text(estimate: Estimate) -> str:
     """Estimate with its uncertainty and unit, with a prefix where the unit takes one."""
-    factor, unit = _prefix(estimate.value if estimate.value else estimate.std or 0.0, estimate.unit)
+    factor, unit = _prefix(max(abs(estimate.value), 10 * (estimate.std or 0.0)), estimate.unit)
     scaled = estimate.scaled(factor)
     return typeset(str(Estimate(scaled.value, scaled.std, unit)))
 
@@ -39,7 +39,12 @@ def value_and_std(value: float, std: float, unit: str) -> tuple[str, str]:
     """Value and its standard uncertainty, both with the prefix that suits the larger."""
     factor, prefixed = _prefix(max(abs(value), std), unit)
     unit = "" if prefixed == "1" else f" {prefixed}"
-    return typeset(f"{value * factor:.4g}{unit}"), typeset(f"{std * factor:.2g}{unit}")
+    return typeset(f"{value * factor:.4g}{unit}"), typeset(f"{_two_digits(std * factor)}{unit}")
+
+
+def _two_digits(number: float) -> str:
+    text = f"{number:.2g}"
+    return f"{float(text):.0f}" if 100 <= number < 1e4 else text
 
 
 def formula(material: str) -> str:

@@ -32,8 +32,7 @@ def sample_verdict(entry: SampleAnalysis) -> str:
             "Do not trust the torque: rotation and ellipticity do not agree with opposite torques of equal size "
             f"(probability {probability:.1g})."
         )
-    agreement = f"rotation and ellipticity agree with it (probability {probability:.2g})"
-    return f"{_size(result)}; {agreement}. {_limits(result)}"
+    return f"{_size(result)}; rotation and ellipticity agree (probability {probability:.2g}). {_limits(result)}".strip()
 
 
 def series_verdict(series: SeriesAnalysis) -> str:
@@ -48,7 +47,8 @@ def series_verdict(series: SeriesAnalysis) -> str:
 def _size(result: TorqueResult) -> str:
     torque = result.torque_bottom
     if torque.std is None or abs(torque.value) >= _CERTAIN * torque.std:
-        return f"Opposite surface torques, at the bottom {estimate_text(torque)}"
+        density = quantity_text(result.current_density.value, "A/m^2")
+        return f"Opposite surface torques, {estimate_text(torque)} at the bottom, at {density}"
     low, high = torque.interval()
     bound = quantity_text(max(abs(low), abs(high)), "J/m^2", 2)
     return f"No torque is seen: with 95 % confidence it is smaller than {bound}"
