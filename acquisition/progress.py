@@ -20,10 +20,12 @@ from analysis.finding import Finding
 from analysis.result import TorqueResult
 from analysis.sample_analysis import SampleAnalysis
 from analysis.thickness_series import SeriesAnalysis
+from analysis.typography import estimate_text
 from instruments import Bench
 
 if TYPE_CHECKING:
     from analysis.measured_series import MeasuredSeries
+    from analysis.published import Comparison
 
 
 def duration(seconds: float) -> str:
@@ -201,6 +203,18 @@ class Report:
             table.add_row(f"residual of {escape(entry.sample.name)}", left, note)
         self._result.print(table)
         self._budget(result)
+
+    def comparisons(self, comparisons: Sequence[Comparison]) -> None:
+        """Print published values beside those found."""
+        table = Table(box=None)
+        for column in ("figure", "quantity", "published", "found", "comparison", "from"):
+            table.add_column(column, justify="right" if column in ("published", "found") else "left")
+        for row in comparisons:
+            quantity = f"{row.published.label} ({row.note})" if row.origin == "simulated bench" else row.published.label
+            cells = (row.figure, escape(quantity), row.published_text, estimate_text(row.found), row.words, row.origin)
+            table.add_row(*cells)
+        self._result.print()
+        self._result.print(table)
 
     def demo_result(self, sample: SampleAnalysis, series: MeasuredSeries, warnings: Sequence[str]) -> None:
         """Print what the demonstration found."""
