@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -134,9 +134,11 @@ def _constants(done: Reproduction, sample: Sample) -> None:
     torque = published_values()["torque_bottom"].estimate
     per_density = float(spin_torque_efficiency(1.0, CURRENT_DENSITY))
     conversion = "from the paper's torque, conductivity 4.4 MS/m"
-    done.compare("3d", "efficiency", replace(torque.scaled(per_density), unit="1"), "model", "from the paper's torque")
+    done.compare(
+        "3d", "efficiency", Estimate(per_density * torque.value, None, "1"), "model", "from the paper's torque"
+    )
     per_field = float(torque_conductivity(1.0, CURRENT_DENSITY / sample.film.conductivity.value))
-    done.compare("3d", "torque_conductivity", replace(torque.scaled(per_field), unit="S/m"), "model", conversion)
+    done.compare("3d", "torque_conductivity", Estimate(per_field * torque.value, None, "S/m"), "model", conversion)
 
 
 def _from_model(done: Reproduction, sample: Sample, silicon: Sample) -> None:

@@ -36,11 +36,8 @@ TORQUE = 0.86e-6
 CURRENT_DENSITY = 5e10  # A/m^2
 CALIBRATION_FIELD = 0.85e-3  # T
 _ROWS: tuple[tuple[str, Channel], ...] = (
-    ("sample", "rotation"),
-    ("sample", "ellipticity"),
-    ("coil", "rotation"),
-    ("coil", "ellipticity"),
-)
+    ("sample", "rotation"), ("sample", "ellipticity"), ("coil", "rotation"), ("coil", "ellipticity"),
+)  # fmt: skip
 
 
 def figure_1c(sample: Sample) -> Figure:

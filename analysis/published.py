@@ -18,6 +18,10 @@ from analysis.typography import estimate_text
 Origin = Literal["model", "simulated bench", "measured series"]
 
 _FILE = Path(__file__).parent / "data" / "published.toml"
+_HEADER = (
+    "figure", "quantity", "unit", "published", "published_std", "bound", "found", "found_std", "pull", "origin",
+    "source", "note",
+)  # fmt: skip
 _AGREES = 2.0  # standard deviations up to which two values are said to agree
 
 
@@ -126,15 +130,11 @@ def comparison_csv(comparisons: Sequence[Comparison]) -> str:
     """Comparisons as CSV; empty cells where there is no uncertainty."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(
-        ["figure", "quantity", "unit", "published", "published_std", "bound", "found", "found_std", "pull", "origin"]
-        + ["source", "note"]
-    )
+    writer.writerow(_HEADER)
     for row in comparisons:
         theirs, ours = row.published.estimate, row.found
         values = [theirs.value, theirs.std, row.published.bound, ours.value, ours.std, row.pull]
         cells = ["" if value is None else value for value in values]
-        writer.writerow(
-            [row.figure, row.published.label, ours.unit, *cells, row.origin, row.published.source, row.note]
-        )
+        texts = (row.origin, row.published.source, row.note)
+        writer.writerow([row.figure, row.published.label, ours.unit, *cells, *texts])
     return stream.getvalue()

@@ -47,18 +47,7 @@ def reproduction_html(
     """
     groups = []
     for origin in _ORIGINS:
-        rows = [
-            (
-                row.figure,
-                typeset(row.published.label),
-                row.published_text,
-                estimate_text(row.found),
-                row.words,
-                row.note,
-            )
-            for row in comparisons
-            if row.origin == origin
-        ]
+        rows = [_row(comparison) for comparison in comparisons if comparison.origin == origin]
         if rows:
             groups.append((origin, rows))
     context = {
@@ -72,3 +61,8 @@ def reproduction_html(
         "quick": quick,
     }
     return render("reproduction.html.j2", context)
+
+
+def _row(comparison: Comparison) -> tuple[str, ...]:
+    label, found = typeset(comparison.published.label), estimate_text(comparison.found)
+    return comparison.figure, label, comparison.published_text, found, comparison.words, comparison.note
