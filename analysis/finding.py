@@ -50,6 +50,8 @@ class Curve:
         if self.fit_x is not None and self.fit_y is not None:
             axes.plot(self.fit_x, self.fit_y, color=FIT, label="fit")
             axes.legend(ncols=2)
+        if list(self.x) == list(range(1, len(self.x) + 1)):
+            axes.set_xticks(self.x)  # numbered, not measured
         axes.margins(y=0.22)
         _label(axes, self)
 

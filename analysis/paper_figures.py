@@ -35,6 +35,7 @@ TORQUE = 0.86e-6
 """Torque of the paper (J/m^2) at `CURRENT_DENSITY` at the bottom face of Py."""
 CURRENT_DENSITY = 5e10  # A/m^2
 CALIBRATION_FIELD = 0.85e-3  # T
+_CHANNEL_TITLES = ("Kerr rotation", "Ellipticity")  # of the curves of both sweeps that show the signal itself
 _ROWS: tuple[tuple[str, Channel], ...] = (
     ("sample", "rotation"), ("sample", "ellipticity"), ("coil", "rotation"), ("coil", "ellipticity"),
 )  # fmt: skip
@@ -126,7 +127,7 @@ def figure_3ab_model(sample: Sample) -> Figure:
 
 def figure_3ab(current: Finding, angle: Finding) -> Figure:
     """Signal against current and angle as in Fig. 3a and b, from their sweeps: a row each."""
-    curves = [*current.curves[:2], *angle.curves[:2]]
+    curves = [curve for found in (current, angle) for curve in found.curves if curve.title in _CHANNEL_TITLES]
     figure = new_figure(TWO_COLUMNS, 11.4)
     for place, (letter, curve) in enumerate(zip("aabb", curves, strict=True), 1):
         axes = figure.add_subplot(2, 2, place)

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from analysis.page import drawing, render
-from analysis.published import Comparison
+from analysis.published import Comparison, published_values
 from analysis.report_origin import runs_rows
+from analysis.result import Estimate
 from analysis.typography import estimate_text, typeset
 
 if TYPE_CHECKING:
@@ -50,11 +51,11 @@ def reproduction_html(
         rows = [_row(comparison) for comparison in comparisons if comparison.origin == origin]
         if rows:
             groups.append((origin, rows))
+    fits = {"as fitted": series.result.efficiency, **series.variants}
     context = {
         "title": "The paper's figures and numbers, " + ("from the model" if quick else "measured again"),
         "groups": groups,
-        "variants": [("as fitted", estimate_text(series.result.efficiency))]
-        + [(name, estimate_text(estimate)) for name, estimate in series.variants.items()],
+        "variants": [_variant(name, one) for name, one in fits.items()],
         "figures": [drawing(figure) for figure in figures],
         "warnings": warnings,
         "runs": runs_rows(runs),
@@ -66,3 +67,8 @@ def reproduction_html(
 def _row(comparison: Comparison) -> tuple[str, ...]:
     label, found = typeset(comparison.published.label), estimate_text(comparison.found)
     return comparison.figure, label, comparison.published_text, found, comparison.words, comparison.note
+
+
+def _variant(name: str, efficiency: Estimate) -> tuple[str, ...]:
+    compared = Comparison("3d", published_values()["efficiency"], efficiency, "measured series")
+    return name, compared.published_text, estimate_text(efficiency), compared.words
