@@ -16,6 +16,7 @@ from acquisition.reproduction_runs import MATERIALS, experiments, measure
 from analysis.errors import AnalysisError
 from analysis.figure_style import publication_style, save
 from analysis.finding import Finding
+from analysis.loops import CHANNELS
 from analysis.measured_series import MeasuredSeries, fit_measured_series
 from analysis.micromagnetics import exchange_length
 from analysis.optics import DEFAULT_WAVELENGTH
@@ -169,8 +170,9 @@ def _from_bench(done: Reproduction, out: Path, report: Report, silicon: Sample) 
         done.compare("2", name, getattr(top.result, name), TWIN, "light from the top")
     done.compare("2", "torque_bottom", bottom.result.torque_bottom, TWIN, "light from below")
     current, angle = analysed("current").findings[0], analysed("angle").findings[0]
-    for channel in ("rotation", "ellipticity"):
+    for channel in CHANNELS:
         done.compare("3a", "cubic_fraction", current.quantities[f"cubic_fraction_{channel}"], TWIN, channel)
+    for channel in CHANNELS:
         done.compare("3b", "cosine_phase", angle.quantities[f"phase_{channel}"], TWIN, channel)
     series = analysed("series", current_density=CURRENT_DENSITY).series
     if series is None:

@@ -53,7 +53,7 @@ def reproduction_html(
             groups.append((origin, rows))
     fits = {"as fitted": series.result.efficiency, **series.variants}
     context = {
-        "title": "The paper's figures and numbers, " + ("from the model" if quick else "measured again"),
+        "title": "The paper’s figures and numbers, " + ("from the model" if quick else "on a simulated bench"),
         "groups": groups,
         "variants": [_variant(name, one) for name, one in fits.items()],
         "figures": [drawing(figure) for figure in figures],
@@ -66,9 +66,9 @@ def reproduction_html(
 
 def _row(comparison: Comparison) -> tuple[str, ...]:
     label, found = typeset(comparison.published.label), estimate_text(comparison.found)
-    return comparison.figure, label, comparison.published_text, found, comparison.words, comparison.note
+    return comparison.figure, label, comparison.published_text, found, typeset(comparison.words), comparison.note
 
 
 def _variant(name: str, efficiency: Estimate) -> tuple[str, ...]:
     compared = Comparison("3d", published_values()["efficiency"], efficiency, "measured series")
-    return name, compared.published_text, estimate_text(efficiency), compared.words
+    return name, compared.published_text, estimate_text(efficiency), typeset(compared.words)
