@@ -30,6 +30,7 @@ GLOSSARY = (
 _OVERVIEW = ("Torque, bottom", "Efficiency", "Torque conductivity", "Agreement of channels, p")
 _EFFECTS = ("torque", "efficiency", "torque_conductivity")
 _UNITS = {"calibration_field_per_ampere": "T/A", "width": "m", "conductivity": "S/m"}
+_FEW = 3  # samples that a title names
 _MANY = 100  # degrees of freedom above which Student's t is a normal distribution
 _WIDE = 2  # panels from which a finding's figure takes the full width
 
@@ -71,11 +72,12 @@ def report_html(
     names = list(dict.fromkeys(entry.sample.name for entry in analysis.samples)) or list(
         dict.fromkeys(finding.sample for finding in analysis.findings)
     )
+    listed = ", ".join(names) if len(names) <= _FEW else f"{len(names)} samples"
     contents = [("summary", "Summary"), *((sample["anchor"], sample["name"]) for sample in samples)]
     contents += [("series", "Thickness series")] if analysis.series is not None else []
     contents += [("findings", "Other measurements")] if findings else []
     context = {
-        "title": f"Spin-orbit torque of {', '.join(names)}" if names else "Analysis without a result",
+        "title": f"Spin-orbit torque of {listed}" if names else "Analysis without a result",
         "subtitle": _subtitle(runs),
         "contents": [*contents, ("provenance", "Provenance")],
         "samples": samples,
@@ -123,7 +125,7 @@ def _sample(entry: SampleAnalysis, number: int) -> dict[str, Any]:
             ("Film, light", f"{film}, from the {entry.side}"),
             ("Noise of the data", _noise(result)),
         ],
-        "overview": [torque, efficiency, conductivity, f"{imaginary.p_value():.2g}"],
+        "overview": [typeset(str(result.torque_bottom)), efficiency, conductivity, f"{imaginary.p_value():.2g}"],
         "inputs": [
             (name_text(name), *value_and_std(one.value, one.std, _unit(name)))
             for name, one in sample.uncertainties().items()

@@ -52,7 +52,7 @@ def draw_stack(axes: Axes, sample: Sample, side: Side = "top", wavelength: float
     text = f"{formula(film.material)}, {_length(film.thickness.value)}"
     slabs = [_Slab(0.75, _SUBSTRATE, f"{_medium(sample.substrate)} substrate")]
     slabs += [_slab(layer) for layer in reversed(sample.below)]
-    slabs.append(_Slab(_height(film.thickness.value), _FILM, text, magnetic=True))
+    slabs.append(_Slab(0.2 + _height(film.thickness.value), _FILM, text, magnetic=True))
     slabs += [_slab(layer) for layer in sample.above]
     bottom, middle = 0.0, 0.0
     for slab in slabs:
