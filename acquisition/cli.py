@@ -174,6 +174,23 @@ def run(
 
 
 @app.command()
+@out_option("runs")
+@click.option("--bench", default="", help="Connect to this bench at once: a name in config/benches, or a path.")
+@sample_option
+@click.option("--realtime", is_flag=True, help="Let a simulated bench take as long as a real one.")
+@set_option
+def gui(out: Path, bench: str, sample: str, realtime: bool, settings: tuple[str, ...]) -> int:
+    """Open the lab window: bench, alignment, sweeps, queue, plots and runs.
+
+    Example: asot gui --bench simulated
+    """
+    from acquisition.gui.application import show_window
+    from acquisition.gui.session import Connection
+
+    return show_window(out, Connection(bench, sample, _settings(settings), realtime) if bench else None)
+
+
+@app.command()
 @click.argument("recipe")
 @out_option("runs")
 @recipe_bench
