@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,7 @@ def list_runs(
 
 
 def _indexing(done: int, total: int) -> None:
-    if total >= _MANY and (done % _MANY == 0 or done == total):
+    if total >= _MANY and (done % _MANY == 0 or done == total) and sys.stderr.isatty():
         click.echo(f"\rReading new files: {done} of {total}", err=True, nl=done == total)
 
 
