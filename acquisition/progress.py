@@ -9,21 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
 from acquisition.preflight import Preflight
 from acquisition.recipe import PlannedRun, PlannedSample, Recipe
-from acquisition.runner import RunResult
 from acquisition.states import State
-from analysis.finding import Finding
-from analysis.result import TorqueResult
-from analysis.sample_analysis import SampleAnalysis
-from analysis.thickness_series import SeriesAnalysis
 from instruments import Bench
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
     from acquisition.demo import Series
+    from acquisition.runner import RunResult
+    from analysis.finding import Finding
+    from analysis.result import TorqueResult
+    from analysis.sample_analysis import SampleAnalysis
+    from analysis.thickness_series import SeriesAnalysis
 
 
 def duration(seconds: float) -> str:
@@ -108,6 +109,8 @@ class Report:
     @contextmanager
     def run(self, run: PlannedRun) -> Iterator[Callable[[int], None]]:
         """Show a bar for one run, and one for what `bench` told of; yields what is told how many points are done."""
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
         columns = (
             TextColumn("    {task.description}"), BarColumn(bar_width=24), TextColumn("{task.fields[done]}"),
             TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
