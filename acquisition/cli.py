@@ -111,7 +111,7 @@ def demo(out: Path, bench: str, sample: str, settings: tuple[str, ...], as_json:
 @click.argument("recipe")
 @out_option("runs")
 @recipe_bench
-@click.option("--dry-run", is_flag=True, help="Check limits, count points, estimate the duration; measure nothing.")
+@click.option("--dry-run", is_flag=True, help="Check limits, count points, estimate the duration; open nothing.")
 @click.option("--realtime", is_flag=True, help="Let a simulated bench take as long as a real one.")
 @click.option("--resume", metavar="RUN", default="", help="Go on with a run that ended early: path, stem or id.")
 @click.option("--retries", default=1, show_default=True, help="Further tries of a point at which an instrument failed.")
@@ -194,7 +194,7 @@ def plan(
     thicknesses: str,
     as_json: bool,
 ) -> None:
-    """Say what RECIPE would do and find: points, duration, limits, size, signals and uncertainties; measure nothing.
+    """Say what RECIPE would do and find: points, duration, limits, size, signals and uncertainties; open nothing.
 
     Example: asot plan asot-demo --target '0.5 %'
     """

@@ -29,7 +29,7 @@ from acquisition.progress import Report
 folder, *recipes = sys.argv[1:]
 for recipe in recipes:
     plan_recipe(recipe, Path(folder), Report(True), settings={})
-wire = ("nidaqmx", "grpc", "instruments.simulation", "h5py", "xarray", "scipy.special")
+wire = ("nidaqmx", "grpc", "instruments.simulation", "h5py", "xarray")
 print([name for name in wire if name in sys.modules])
 """
 
