@@ -111,7 +111,7 @@ def demo(out: Path, bench: str, sample: str, settings: tuple[str, ...], as_json:
 @click.argument("recipe")
 @out_option("runs")
 @recipe_bench
-@click.option("--dry-run", is_flag=True, help="Check limits, count points, estimate the duration; measure nothing.")
+@click.option("--dry-run", is_flag=True, help="Check limits, count points, estimate the duration; open nothing.")
 @click.option("--realtime", is_flag=True, help="Let a simulated bench take as long as a real one.")
 @click.option("--resume", metavar="RUN", default="", help="Go on with a run that ended early: path, stem or id.")
 @click.option("--retries", default=1, show_default=True, help="Further tries of a point at which an instrument failed.")
@@ -134,11 +134,16 @@ def run(
 
     Example: asot run field-sweep --bench simulated --out runs --set recipe.procedures.0.steps=21
     """
-    from acquisition.batch import all_finished, run_batch
     from acquisition.progress import Report
-    from instruments.manual import nobody
 
-    report = Report(as_json)
+    report, events = Report(as_json), _print_event if as_json else None
+    if dry_run:
+        from acquisition.plan import plan_recipe
+
+        plan_recipe(recipe, out, report, bench=bench, sample=sample, settings=_settings(settings), events=events)
+        return 0
+    from acquisition.batch import all_finished, run_batch
+    from instruments.manual import nobody
 
     def confirm(doubt: str) -> bool:
         if yes or not (sys.stdin and sys.stdin.isatty()):
@@ -162,13 +167,12 @@ def run(
         bench=bench,
         sample=sample,
         settings=_settings(settings),
-        dry_run=dry_run,
         realtime=realtime,
         resume=resume,
         retries=retries,
         confirm=confirm,
         prompt=operator,
-        events=_print_event if as_json else None,
+        events=events,
     )
     return 0 if all_finished(results) else 1
 
@@ -207,17 +211,17 @@ def plan(
     thicknesses: str,
     as_json: bool,
 ) -> None:
-    """Say what RECIPE would do and find: points, duration, limits, size, signals and uncertainties; measure nothing.
+    """Say what RECIPE would do and find: points, duration, limits, size, signals and uncertainties; open nothing.
 
     Example: asot plan asot-demo --target '0.5 %'
     """
-    from acquisition.batch import run_batch
+    from acquisition.plan import plan_recipe
     from acquisition.progress import Report
-    from acquisition.torque_planning import Questions
+    from acquisition.torque_planning import read_questions
 
-    run_batch(
-        recipe, out, Report(as_json), bench=bench, sample=sample, settings=_settings(settings), dry_run=True,
-        events=_print_event if as_json else None, questions=Questions(target, thicknesses),
+    plan_recipe(
+        recipe, out, Report(as_json), bench=bench, sample=sample, settings=_settings(settings),
+        events=_print_event if as_json else None, questions=read_questions(target, thicknesses),
     )  # fmt: skip
 
 

@@ -60,7 +60,8 @@ _BY_HAND = dict.fromkeys(
 class Bench:
     """Instruments by role, the sample under them, and the time they live in. Use it as a context manager.
 
-    `open_bench` gives a complete one, `open_what_answers` one whose `faults` tell of the rest.
+    `open_bench` gives a complete one, `open_what_answers` one whose `faults` tell of the rest,
+    `planned_bench.planned_bench` one without instruments, to plan on.
 
     Attributes
     ----------
@@ -159,7 +160,9 @@ class Bench:
         )
         for role, opener in openers.role_openers(connections, self.sample).items():
             try:
-                setattr(self, role, opener())
+                instrument = opener()
+                instrument.take_over()
+                setattr(self, role, instrument)
             except Exception as fault:  # whatever it is, the next instrument has its turn
                 self.faults[role] = fault
 
@@ -245,6 +248,10 @@ class Bench:
     def check_perpendicular_field(self, field: float) -> None:
         """Raise as `check_field` for `field` (T) along the normal; `InputError` where the bench cannot make one."""
         self.need("perpendicular_magnet").check_field(field)
+
+    def scan_origin(self) -> tuple[float, float]:
+        """Position (m) from which scans count: where the stage stands."""
+        return self.stage.position()
 
     def check_laser_power(self) -> float:
         """Power on the sample (W) now; raises as `power_on_sample` does."""
