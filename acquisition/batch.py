@@ -259,7 +259,7 @@ def _measure(
             }
         )
 
-    queue = Queue(bench, on_begin=begin, on_end=end)
+    queue = Queue(on_begin=begin, on_end=end)
     for run in runs:
         queue.add(
             Run(
@@ -269,7 +269,7 @@ def _measure(
             )
         )  # fmt: skip
     with open_bars:
-        return queue.execute()
+        return queue.execute(lambda run: bench)
 
 
 def _left(earlier: EarlierRun, recipe: Recipe) -> tuple[PlannedRun, ...]:

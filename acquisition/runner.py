@@ -213,6 +213,8 @@ class Run:
                 state, reason = State.ABORTED, self._reason
             except Exception as error:  # whatever a procedure, a driver or the disk raises ends in a safe, stored run
                 state, reason = State.FAILED, f"{type(error).__name__}: {error}"
+                if self.state is State.ABORTING:  # what fails then, such as a source that was cut off, is no news
+                    state, reason = State.ABORTED, f"{self._reason} ({reason})"
             with heartbeat.ending():
                 safe_state = bench.make_safe()
             path = _store(journal, state, reason, safe_state)

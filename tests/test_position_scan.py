@@ -182,12 +182,12 @@ def test_runs_that_rest_on_a_failed_centring_are_not_measured(
 ) -> None:
     bench = open_simulated()
     lost = PositionScan(steps=5, span="4 um", then="centre")  # sees no edge
-    queue = Queue(bench)
+    queue = Queue()
     for number, (procedure, batch) in enumerate(
         ((lost, "a"), (PositionScan(steps=5), "a"), (PositionScan(steps=5), "b"))
     ):
         queue.add(Run(procedure, tmp_path, name="position-scan", number=number, batch=batch))
-    states = [(str(result.state), result.reason) for result in queue.execute()]
+    states = [(str(result.state), result.reason) for result in queue.execute(lambda run: bench)]
     assert [state for state, _ in states][:2] == ["failed", "aborted"] and "on which it rests" in states[1][1]
     assert states[2][0] != "aborted"
 
