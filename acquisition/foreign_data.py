@@ -18,6 +18,7 @@ from acquisition.import_description import ImportDescription, read_description
 from acquisition.journal import Journal
 from acquisition.labview_text import is_labview, read_lvm
 from acquisition.loop_order import loop_order
+from acquisition.preflight import make_folder
 from acquisition.provenance import provenance
 from acquisition.run_columns import RUN_COLUMNS
 from acquisition.storage import finish_run
@@ -58,7 +59,7 @@ class ImportedRun:
 
     def store(self) -> Path:
         """Make the run file, and return its path."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path.parent)
         with Journal.create(self.path, self.metadata, self.notes, self.columns) as journal:
             journal.extend(self.rows)
             journal.finish("finished")
@@ -96,7 +97,13 @@ def import_files(
         Naming file, line and column of what cannot be right.
     """
     runs = [describe_import(source, folder, description, changes or {}) for source in sources]
-    batch = hashlib.sha256("".join(run.metadata["run_id"] for run in runs).encode()).hexdigest()[:8]
+    identifiers = [run.metadata["run_id"] for run in runs]
+    twice = [source for source, name in zip(sources, identifiers, strict=True) if identifiers.count(name) > 1]
+    if twice:
+        raise InputError(
+            f"Files must hold different data; {', '.join(map(str, twice))} are the same. Name one of them."
+        )
+    batch = hashlib.sha256("".join(identifiers).encode()).hexdigest()[:8]
     for number, run in enumerate(runs):
         run.metadata.update(batch=batch, number=number)
     return [run.store() for run in runs]

@@ -42,8 +42,8 @@ def read_lvm(path: Path) -> ForeignTable:
         Naming file, line and column of what cannot be right.
     """
     lines, sha256 = read_lines(path)
-    reader = _Reader(path, [line for line in _without_special(lines)])
-    parts = list(reader.segments())
+    reader = _Reader(path, list(_without_special(lines)))
+    parts = [part for part in reader.segments() if len(part[2])]
     if not parts:
         raise InputError(f"{path} must hold a segment with titles and numbers; there is none. Give a complete file.")
     titles, units, _ = parts[0]

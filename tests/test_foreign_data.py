@@ -272,6 +272,7 @@ def test_lvm_with_times_for_each_channel_numbers_them(tmp_path: Path) -> None:
         (LVM.format("One", "Channels,1\n***End_of_Header***\nX_Value,A\n0,1\n1,b\n"), "line 9, column 'A': .*'b'"),
         (LVM.format("Two", ""), "X_Columns must be one of No, One, Multi; received 'Two'"),
         (LVM.format("One", ""), "must hold a segment"),
+        (LVM.format("One", "X_Value,A\n"), "must hold a segment"),
         ("LabVIEW Measurement\nSeparator\tTab\n", "must have a line"),
         (
             LVM.format("One", "X_Value,A\n0,1\n\nChannels,1\n***End_of_Header***\nX_Value,B\n0,1\n"),
@@ -381,11 +382,14 @@ def test_sound_files_are_taken(tmp_path: Path) -> None:
 def test_command_refuses_bad_input_in_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     path = tmp_path / "loop.csv"
     path.write_text("a,b\n1,2\n1,x\n", encoding="utf-8")
+    good = tmp_path / "good.csv"
+    good.write_text("a,b\n1,2\n", encoding="utf-8")
     for arguments in (
         [str(path)],
         [str(tmp_path)],
         [str(path), "--set", "current=40 mT"],
         [str(path), "--describe", "no"],
+        [str(good)] * 2,
     ):
         with pytest.raises(SystemExit) as ended:
             main(["runs", "import", *arguments, "--sample", "py32-fused-silica", "--out", str(tmp_path / "out")])
