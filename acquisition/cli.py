@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import click
 
+from acquisition.cli_reproduce import reproduce
 from acquisition.cli_runs import recipe_commands, runs
 from analysis.errors import AsotError, InputError
 
@@ -32,6 +33,7 @@ def bench() -> None:
 
 app.add_command(runs)
 app.add_command(recipe_commands)
+app.add_command(reproduce)
 
 
 set_option = click.option(

@@ -14,6 +14,7 @@ from rich.table import Table
 from acquisition.preflight import Preflight
 from acquisition.recipe import PlannedRun, PlannedSample, Recipe
 from acquisition.states import State
+from analysis.typography import estimate_text
 from instruments import Bench
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from acquisition.runner import RunResult
     from analysis.finding import Finding
+    from analysis.published import Comparison
     from analysis.published_series import PublishedSeries
     from analysis.result import TorqueResult
     from analysis.sample_analysis import SampleAnalysis
@@ -214,6 +216,18 @@ class Report:
             table.add_row(f"residual of {escape(entry.sample.name)}", left, note)
         self._result.print(table)
         self._budget(result)
+
+    def comparisons(self, comparisons: Sequence[Comparison]) -> None:
+        """Print published values beside those found."""
+        table = Table(box=None)
+        for column in ("figure", "quantity", "published", "found", "comparison", "from"):
+            table.add_column(column, justify="right" if column in ("published", "found") else "left")
+        for row in comparisons:
+            quantity = f"{row.published.label} ({row.note})" if row.origin == "simulated bench" else row.published.label
+            cells = (row.figure, escape(quantity), row.published_text, estimate_text(row.found), row.words, row.origin)
+            table.add_row(*cells)
+        self._result.print()
+        self._result.print(table)
 
     def demo_result(self, sample: SampleAnalysis, series: PublishedSeries, warnings: Sequence[str]) -> None:
         """Print what the demonstration found."""

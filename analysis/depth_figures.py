@@ -108,7 +108,7 @@ def draw_scaled_tilt(axes: Axes, stack: Stack) -> None:
     axes.plot(scaled, heights * _NANOMETRE, color="black", label="surface torques only")
     length = float(np.asarray(tilt_modes(film, 0.0, torque_top=-1.0, torque_bottom=1.0).length)) * _NANOMETRE
     axes.axhline(length, color=OTHER, lw=0.8, ls=":")
-    axes.text(-1.22, length + 0.4, f"exchange length {length:.2g} nm", fontsize=7, va="bottom")
+    axes.text(-1.22, length + 0.4, f"$l$ = {length:.2g} nm", fontsize=7, va="bottom")
     axes.set_xlim(-1.3, 1.3)
     axes.set_xlabel("$m_z$ over its largest value")
     axes.set_ylabel("Height in the film (nm)")

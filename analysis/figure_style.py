@@ -62,6 +62,8 @@ def save(figure: Figure, stem: Path) -> list[Path]:
     metadata: list[dict[str, None]] = [{"Date": None}, {"CreationDate": None}, {"Software": None}]
     try:
         stem.parent.mkdir(parents=True, exist_ok=True)
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")  # laid out once for all three
         for path, entries in zip(paths, metadata, strict=True):
             figure.savefig(path, metadata=entries)
     except OSError as error:

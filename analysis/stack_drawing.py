@@ -72,7 +72,7 @@ def draw_stack(axes: Axes, sample: Sample, side: Side = "top", wavelength: float
         "color": "black",
     }
     axes.annotate("", (0.86, middle), (0.14, middle), arrowprops=arrow)
-    axes.text(0.5, middle + 0.05, "current, +x", ha="center", va="bottom", fontsize=7)
+    axes.text(0.5, middle + 0.08, "current, +x", ha="center", va="bottom", fontsize=7)
     top = bottom + 0.62
     beam = 0.5
     ends = ((beam, bottom + 0.04), (beam, top)) if side == "top" else ((beam, -0.04), (beam, -0.62))

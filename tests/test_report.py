@@ -15,7 +15,7 @@ from analysis.figure_style import publication_style, svg_text
 from analysis.report import report_html
 from analysis.report_figures import analysis_figures, write_figures
 from analysis.run_analysis import Analysis, analyze
-from analysis.run_file import file_sha256
+from analysis.run_file import file_sha256, load_run
 from analysis.run_sources import RunSource, run_sources
 from analysis.sample import read_sample
 from analysis.stack_drawing import stack_figure
@@ -162,7 +162,10 @@ def test_drawing_of_a_sample_names_its_layers_and_the_side_of_the_light() -> Non
 
 def test_command_writes_page_and_figures(folder: Path, tmp_path: Path) -> None:
     page, figures = tmp_path / "new" / "report.html", tmp_path / "figures"
-    arguments = ["analyze", str(folder), "--report", str(page), "--figures", str(figures), "--json"]
+    (pickup,) = [path for path in folder.glob("run-*.h5") if load_run(path).attrs["procedure"] == "pickup"]
+    arguments = ["analyze", str(pickup), "--report", str(page), "--figures", str(figures), "--json"]
     assert app.main(arguments, standalone_mode=False) == 0
     assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
-    assert Counter(path.suffix for path in figures.iterdir()) == {".svg": 7, ".pdf": 7, ".png": 7}
+    assert sorted(path.name for path in figures.iterdir()) == [
+        f"finding-01-pickup.{end}" for end in ("pdf", "png", "svg")
+    ]
