@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import click
 
-from acquisition.cli_runs import recipe_commands, runs
+from acquisition.cli_runs import choices_commands, recipe_commands, runs
 from analysis.errors import AsotError, InputError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -32,6 +32,7 @@ def bench() -> None:
 
 app.add_command(runs)
 app.add_command(recipe_commands)
+app.add_command(choices_commands)
 
 
 set_option = click.option(
@@ -206,6 +207,14 @@ def plan(
 
 @app.command()
 @paths_argument
+@click.option("--choices", default="", help="Analysis file: a name in config/analyses, or a path.")
+@click.option(
+    "--set",
+    "settings",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="Replace a key: sample. of every sample, analysis. of the analysis file. May be repeated.",
+)
 @click.option("--current-density", help="Report torques at this, e.g. '5e10 A/m^2'; by default at that of the runs.")
 @click.option(
     "--blank",
@@ -218,19 +227,26 @@ def plan(
     help="Compare control samples with this bottom-surface torque conductivity, e.g. '2.3e5 S/m'; by default with that "
     "of a thick film among the runs.",
 )
+@click.option("--workers", type=click.IntRange(1), help="Processes; by default one per processor for many files.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for result.h5, result.json and result.csv.")
 @json_option
 def analyze(
     paths: tuple[Path, ...],
+    choices: str,
+    settings: tuple[str, ...],
     current_density: str | None,
     blank: tuple[Path, ...],
     reference_conductivity: str | None,
+    workers: int | None,
+    out: Path | None,
     as_json: bool,
 ) -> int:
-    """Turn run files, or folders of them, into torques with uncertainties.
+    """Turn run files, folders of them or patterns into torques with uncertainties.
 
-    Example: asot analyze asot-demo --json
+    Example: asot analyze asot-demo --choices example --out results
     """
     from acquisition.progress import Report
+    from analysis.choices import read_choices
     from analysis.configuration import option_quantity
     from analysis.run_analysis import analyze as analyze_runs
 
@@ -240,7 +256,14 @@ def analyze(
         if reference_conductivity is None
         else option_quantity("--reference-conductivity", reference_conductivity, "S/m")
     )
-    result = analyze_runs(paths, current_density=density, blank=blank, reference_conductivity=reference)
+    result = analyze_runs(
+        paths,
+        current_density=density,
+        blank=blank,
+        reference_conductivity=reference,
+        choices=read_choices(choices, _settings(settings)),
+        workers=workers,
+    )
     if as_json:
         print(json.dumps(result.as_dict()))
     else:
@@ -252,7 +275,13 @@ def analyze(
         for finding in result.findings:
             report.finding(finding)
     for warning in result.warnings:
-        click.echo(f"asot: warning: {warning}", err=True)
+        click.echo(f"asot: warning: {' '.join(warning.split())}", err=True)
+    if out is not None:
+        from acquisition.provenance import program
+        from analysis.result_file import write_results
+
+        for path in write_results(result, out, program()):
+            click.echo(f"asot: wrote {path}", err=True)
     return 0 if result.samples or result.findings else 1
 
 

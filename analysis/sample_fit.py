@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.averaged_loops import SampleData, field_response, sample_data, saturated
-from analysis.errors import InputError
+from analysis.averaged_loops import FieldWindow, SampleData, field_response, field_window, sample_data, within
+from analysis.errors import AnalysisError, InputError
 from analysis.loops import CHANNELS, Amplitude, Channel, Parity, fit_amplitude
 from analysis.optics import DEFAULT_WAVELENGTH
 from analysis.result import Estimate, TorqueResult
@@ -19,6 +19,7 @@ from analysis.stack_batch import batches
 from analysis.systematics import budget, changed
 from analysis.torque_fit import (
     NO_ANGLES,
+    PICKUPS,
     Angles,
     Nuisance,
     TorqueFit,
@@ -50,6 +51,7 @@ def fit_sample(
     wavelength: float = DEFAULT_WAVELENGTH,
     nuisances: Sequence[Nuisance] = (),
     uncertainties: Mapping[str, Uncertain] | None = None,
+    fields: FieldWindow | None = None,
 ) -> TorqueResult:
     """Find the surface torque of one sample from its field loops.
 
@@ -85,6 +87,8 @@ def fit_sample(
         Model inputs with standard uncertainties, as `Sample.uncertainties` gives them, for the systematics budget;
         nuisances among them are left out. "pickup_rotation" and "pickup_ellipticity" (rad, as the set-up reports
         them) are the calibration signals with the beam blocked, which are taken off.
+    fields
+        Magnitudes of the field (T) that are used instead, above the first and up to the second.
 
     Returns
     -------
@@ -106,8 +110,8 @@ def fit_sample(
     """
     inputs = dict(uncertainties or {})
     everything = [*runs, *(calibration_runs or ())]
-    pickup = complex(*(inputs[name].value if name in inputs else 0.0 for name in _PICKUPS))
-    data = sample_data(everything, stack, coercive_field, calibration_angle, side, wavelength, pickup)
+    pickup = complex(*(inputs[name].value if name in inputs else 0.0 for name in PICKUPS))
+    data = sample_data(everything, stack, coercive_field, calibration_angle, side, wavelength, pickup, fields)
     if calibration_field is None:
         if data.coil_current is None or "calibration_field_per_ampere" not in inputs:
             raise InputError(
@@ -121,7 +125,14 @@ def fit_sample(
         width = inputs["width"].value
 
     model = _Model(
-        data, coercive_field, calibration_angle, calibration_field, torque, tuple(nuisances), side, wavelength
+        data,
+        field_window(coercive_field, fields),
+        calibration_angle,
+        calibration_field,
+        torque,
+        tuple(nuisances),
+        side,
+        wavelength,
     )
     fit = replace(model.fit(stack), scatter_dof=model.scatter_dof(stack))
     thickness = float(np.asarray(stack.single_film.thickness))
@@ -134,8 +145,8 @@ def fit_sample(
         moved, film, scale, sigma = model, stack, 1.0, conductivity
         if name == "calibration_field_per_ampere":
             moved = replace(model, calibration_field=model.calibration_field * (1 + step / inputs[name].value))
-        elif name in _PICKUPS:
-            moved = replace(model, pickup=step * (1, 1j)[_PICKUPS.index(name)])
+        elif name in PICKUPS:
+            moved = replace(model, pickup=step * (1, 1j)[PICKUPS.index(name)])
         elif name == "width":
             scale = 1 + step / inputs[name].value
         elif name == "conductivity":
@@ -160,15 +171,12 @@ def fit_sample(
     )
 
 
-_PICKUPS = ("pickup_rotation", "pickup_ellipticity")
-
-
 @dataclass(frozen=True)
 class _Model:
     """The chain from averaged loops to the fit, to be repeated with changed inputs."""
 
     data: SampleData
-    coercive_field: float
+    window: FieldWindow
     calibration_angle: complex | None
     calibration_field: float
     kind: TorqueModel
@@ -182,7 +190,13 @@ class _Model:
         pairs = []
         for channel in CHANNELS:
             loop = self.data.loops[(path, channel)]
-            window = saturated(loop.field, self.coercive_field)
+            window = within(loop.field, self.window)
+            if not np.any(window):
+                low, high = self.window
+                raise AnalysisError(
+                    f"Loops of {stack.name!r} must have points between {low:.3g} and {high:.3g} T; {path} {channel} "
+                    "has none there. Widen the fields used, or measure further out."
+                )
             field = loop.field[window]
             response = field_response(stack, field, self.side, self.wavelength, **push)
             signal = loop.odd[window] if parity == "odd" else loop.even[window]
@@ -331,6 +345,7 @@ def zero_field_angles(
     torques: tuple[float, float] = (-1.0, 1.0),
     side: Side = "top",
     wavelength: float = DEFAULT_WAVELENGTH,
+    fields: FieldWindow | None = None,
 ) -> ZeroFieldAngles:
     """Extrapolate the loops of a sample to zero field with the model's own field dependence.
 
@@ -338,14 +353,15 @@ def zero_field_angles(
     ----------
     data
         Averaged loops.
-    stack, coercive_field, side, wavelength
+    stack, coercive_field, side, wavelength, fields
         As for `fit_sample`.
     calibration_field
         Out-of-plane field (T, peak) of the calibration.
     torques
         Torques (top, bottom) whose field dependence the ASOT loops have; their scale does not matter.
     """
-    model = _Model(data, coercive_field, None, calibration_field, "antisymmetric", (), side, wavelength)
+    window = field_window(coercive_field, fields)
+    model = _Model(data, window, None, calibration_field, "antisymmetric", (), side, wavelength)
     angle, noise, dof = model.asot(stack, *torques)
     calibration_dof = model.amplitude(stack, "coil", "even", calibration_field=calibration_field).dof
     return ZeroFieldAngles(angle, noise, *model.calibration(stack), dof, calibration_dof)
@@ -372,20 +388,22 @@ def fitted_loops(
     coercive_field: float,
     side: Side = "top",
     wavelength: float = DEFAULT_WAVELENGTH,
+    fields: FieldWindow | None = None,
 ) -> dict[tuple[str, Channel], FittedLoop]:
     """Curves of the fits, to be drawn over the loops that `data` holds.
 
     The odd part is the response to antisymmetric torques, the even part that to an out-of-plane field: the Oersted
     field of the sample current, or the calibration field.
     """
-    model = _Model(data, coercive_field, None, 1.0, "antisymmetric", (), side, wavelength)
+    window = field_window(coercive_field, fields)
+    model = _Model(data, window, None, 1.0, "antisymmetric", (), side, wavelength)
     curves = {}
     for path in dict.fromkeys(path for path, _ in data.loops):
         odd = model.amplitude(stack, path, "odd", torque_top=-1.0, torque_bottom=1.0).value
         even = model.amplitude(stack, path, "even", calibration_field=1.0).value
         for channel in CHANNELS:
             largest = float(np.max(np.abs(data.loops[(path, channel)].field)))
-            branch = np.linspace(3 * coercive_field, largest, 100)
+            branch = np.linspace(window[0], min(largest, window[1]), 100)
             field = np.concatenate([-branch[::-1], branch])
             torque = (
                 odd
