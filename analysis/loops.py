@@ -210,7 +210,10 @@ class Amplitude:
 
 
 def fit_amplitude(
-    rotation: tuple[FloatArray, ComplexArray], ellipticity: tuple[FloatArray, ComplexArray], name: str
+    rotation: tuple[FloatArray, ComplexArray],
+    ellipticity: tuple[FloatArray, ComplexArray],
+    name: str,
+    counts: tuple[int, int] | None = None,
 ) -> Amplitude:
     """Fit signal = Re(a R) in rotation and Im(a R) in ellipticity with one complex a.
 
@@ -220,6 +223,9 @@ def fit_amplitude(
         Signal (n,) (rad) and model response R (n,) (complex, rad per unit) at the same fields.
     name
         What messages call the amplitude.
+    counts
+        Numbers of points that signals and responses stand for, where they were turned into fewer by an orthogonal
+        transform (see `analysis.loop_responses`).
 
     Returns
     -------
@@ -235,12 +241,18 @@ def fit_amplitude(
     design = np.concatenate([rows_theta, rows_epsilon])
     data = np.concatenate([theta, epsilon])
     names = (f"real part of {name}", f"imaginary part of {name}")
+    points = np.array(counts or (len(theta), len(epsilon)))
     std = np.ones(2)
     for _ in range(2):
-        weights = np.repeat(std, (len(theta), len(epsilon)))
-        fit = fit_linear(design, data, weights, names)
-        pieces = (fit.residuals[: len(theta)], fit.residuals[len(theta) :])
-        std = np.array([math.sqrt(np.sum(part**2) / (len(part) - 1)) for part in pieces])
+        # The columns are those of a product of complex numbers: orthogonal but for the weights, so that the normal
+        # equations lose nothing; whether the fit can be solved the last one looks.
+        weights = np.repeat(std, (len(theta), len(epsilon))) ** -2
+        matrix = design.T @ (weights[:, np.newaxis] * design)
+        if not np.linalg.det(matrix) > 0:
+            break
+        residuals = data - design @ np.linalg.solve(matrix, design.T @ (weights * data))
+        pieces = (residuals[: len(theta)], residuals[len(theta) :])
+        std = np.array([math.sqrt(np.sum(part**2) / (count - 1)) for part, count in zip(pieces, points, strict=True)])
         if not np.all(std > 0):  # noise-free data: any weights do
             std = np.full(2, max(float(np.max(std)), 1e-18))
     fit = fit_linear(design, data, np.repeat(std, (len(theta), len(epsilon))), names)
@@ -248,8 +260,8 @@ def fit_amplitude(
         fit.covariance @ (rows.T @ rows / scale**2) @ fit.covariance
         for rows, scale in zip((rows_theta, rows_epsilon), std, strict=True)
     ]
-    own_dof = np.array([len(theta) - 1.0, len(epsilon) - 1.0])
-    return Amplitude(complex(*fit.values), fit.covariance, std, len(data) - 2, np.array(parts), own_dof)
+    dof = int(np.sum(points)) - 2
+    return Amplitude(complex(*fit.values), fit.covariance, std, dof, np.array(parts), points - 1.0)
 
 
 def fit_inverse_field(

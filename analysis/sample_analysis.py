@@ -13,7 +13,7 @@ from analysis.errors import AnalysisError
 from analysis.finding import file_name
 from analysis.result import TorqueResult
 from analysis.sample import Sample
-from analysis.sample_fit import ZeroFieldAngles, fit_sample, zero_field_angles
+from analysis.sample_fit import ZeroFieldAngles, fit_loops, zero_field_angles
 from analysis.stack import Side
 from analysis.substrate_background import light_side, wavelength_of
 
@@ -131,10 +131,13 @@ def analyze_sample(
     wavelength = shared_wavelength(runs)
     constants, choices = constants or {}, choices or Choices()
     window, fit = choices.window(sample), choices.file.sample_fit
-    result = fit_sample(
-        runs,
+    pickup = complex(*(entry.value for entry in constants.values())) if constants else 0.0
+    coercive = sample.film.coercive_field
+    data = sample_data(runs, stack, coercive, side=side, wavelength=wavelength, pickup=pickup, fields=window)
+    result = fit_loops(
+        data,
         stack,
-        coercive_field=sample.film.coercive_field,
+        window,
         width=sample.conducting_width,
         current_density=choices.file.current_density,
         torque=fit.torque,
@@ -142,11 +145,6 @@ def analyze_sample(
         wavelength=wavelength,
         nuisances=[table.nuisance() for table in fit.nuisances],
         uncertainties=choices.counted({**sample.uncertainties(), **constants}),
-        fields=window,
-    )
-    pickup = complex(*(entry.value for entry in constants.values())) if constants else 0.0
-    data = sample_data(
-        runs, stack, sample.film.coercive_field, side=side, wavelength=wavelength, pickup=pickup, fields=window
     )
     incomplete = tuple(file_name(run) for run in runs if run.attrs.get("status", "finished") != "finished")
     names = tuple(file_name(run) for run in runs)

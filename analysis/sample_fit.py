@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis.averaged_loops import FieldWindow, SampleData, field_response, field_window, sample_data, within
-from analysis.errors import AnalysisError, InputError
+from analysis.averaged_loops import FieldWindow, SampleData, field_response, field_window, sample_data
+from analysis.errors import InputError
+from analysis.loop_responses import PUSHES, LoopResponses
 from analysis.loops import CHANNELS, Amplitude, Channel, Parity, fit_amplitude
 from analysis.optics import DEFAULT_WAVELENGTH
 from analysis.result import Estimate, TorqueResult
-from analysis.stack import FloatArray, Side, Stack
+from analysis.stack import ComplexArray, FloatArray, Side, Stack
 from analysis.stack_batch import batches
 from analysis.systematics import budget, changed
 from analysis.torque_fit import (
@@ -111,7 +112,44 @@ def fit_sample(
     inputs = dict(uncertainties or {})
     everything = [*runs, *(calibration_runs or ())]
     pickup = complex(*(inputs[name].value if name in inputs else 0.0 for name in PICKUPS))
+    window = field_window(coercive_field, fields)
     data = sample_data(everything, stack, coercive_field, calibration_angle, side, wavelength, pickup, fields)
+    return fit_loops(
+        data, stack, window, calibration_angle=calibration_angle, calibration_field=calibration_field, width=width,
+        current_density=current_density, torque=torque, side=side, wavelength=wavelength, nuisances=nuisances,
+        uncertainties=inputs,
+    )  # fmt: skip
+
+
+def fit_loops(
+    data: SampleData,
+    stack: Stack,
+    window: FieldWindow,
+    *,
+    calibration_angle: complex | None = None,
+    calibration_field: float | None = None,
+    width: float | None = None,
+    current_density: float | None = None,
+    torque: TorqueModel = "antisymmetric",
+    side: Side = "top",
+    wavelength: float = DEFAULT_WAVELENGTH,
+    nuisances: Sequence[Nuisance] = (),
+    uncertainties: Mapping[str, Uncertain] | None = None,
+) -> TorqueResult:
+    """Find the surface torque of one sample from its averaged loops.
+
+    Parameters
+    ----------
+    data
+        From `sample_data`, with the pick-up taken off.
+    stack
+        The sample.
+    window
+        Magnitudes of the field (T) that are used.
+    calibration_angle, calibration_field, width, current_density, torque, side, wavelength, nuisances, uncertainties
+        As for `fit_sample`, which says what is returned and raised.
+    """
+    inputs = dict(uncertainties or {})
     if calibration_field is None:
         if data.coil_current is None or "calibration_field_per_ampere" not in inputs:
             raise InputError(
@@ -126,7 +164,7 @@ def fit_sample(
 
     model = _Model(
         data,
-        field_window(coercive_field, fields),
+        LoopResponses(data, window, stack, side, wavelength),
         calibration_angle,
         calibration_field,
         torque,
@@ -152,14 +190,22 @@ def fit_sample(
         elif name == "conductivity":
             sigma = None if conductivity is None else conductivity + step
         elif name:
-            film = changed(stack, name, step, wavelength)
-        bottom = float((moved.fit(film) if name else fit).faces()[0][1])
+            film = films[(name, step)]
+        known = moved is model and film is stack
+        bottom = float((fit if known else moved.fit(film)).faces()[0][1])
         # What the fit calls the torque belongs to the film as it is; the density I / (w d) moves with w and d.
         scale *= float(np.asarray(film.single_film.thickness)) / thickness
         answer = {"torque": scale * bottom, "efficiency": scale * bottom, "torque_at_fixed_current": bottom}
         return answer | ({} if sigma is None else {"torque_conductivity": scale * bottom * sigma})
 
     inputs = {name: input for name, input in inputs.items() if name not in fitted}
+    films = {
+        (name, step): changed(stack, name, step, wavelength)
+        for name, input in inputs.items()
+        if input.std and name not in (*PICKUPS, "calibration_field_per_ampere", "width", "conductivity")
+        for step in (input.std, -input.std)
+    }
+    model.responses.prepare(list(films.values()))
     return torque_result(
         fit,
         current_density=run_density,
@@ -176,7 +222,7 @@ class _Model:
     """The chain from averaged loops to the fit, to be repeated with changed inputs."""
 
     data: SampleData
-    window: FieldWindow
+    responses: LoopResponses
     calibration_angle: complex | None
     calibration_field: float
     kind: TorqueModel
@@ -184,29 +230,28 @@ class _Model:
     side: Side
     wavelength: float
     pickup: complex = 0.0
+    fitted: dict[tuple[Any, ...], Amplitude] = field(default_factory=dict)  # by what they depend on, for every copy
 
     def amplitude(self, stack: Stack, path: str, parity: Parity, **push: float) -> Amplitude:
         """Fit odd or even part of a path with the response to `push`."""
-        pairs = []
-        for channel in CHANNELS:
-            loop = self.data.loops[(path, channel)]
-            window = within(loop.field, self.window)
-            if not np.any(window):
-                low, high = self.window
-                raise AnalysisError(
-                    f"Loops of {stack.name!r} must have points between {low:.3g} and {high:.3g} T; {path} {channel} "
-                    "has none there. Widen the fields used, or measure further out."
-                )
-            field = loop.field[window]
-            response = field_response(stack, field, self.side, self.wavelength, **push)
-            signal = loop.odd[window] if parity == "odd" else loop.even[window]
-            if path == "coil" and parity == "even":
-                signal = signal - loop.mean_sign * (self.pickup.real if channel == "rotation" else self.pickup.imag)
-            pairs.append((signal, response * np.sign(field) if parity == "odd" else response))
-        return fit_amplitude(pairs[0], pairs[1], f"{path} amplitude")
+        key = id(stack), path, parity, self.pickup, tuple(push.items())
+        if key not in self.fitted:
+            self.fitted[key] = self._fitted(stack, path, parity, **push)
+        return self.fitted[key]
+
+    def _fitted(self, stack: Stack, path: str, parity: Parity, **push: float) -> Amplitude:
+        loops = [self.responses.loop(path, channel, parity) for channel in CHANNELS]
+        response = _pushed(self.responses.at(stack)[0], push)
+        signals = [loop.signal for loop in loops]
+        if path == "coil" and parity == "even" and self.pickup:
+            for place, constant in enumerate((self.pickup.real, self.pickup.imag)):
+                sign = self.data.loops[(path, CHANNELS[place])].mean_sign
+                signals[place] = signals[place] - sign * constant * loops[place].constant
+        pairs = [(signal, loop.rows @ response) for signal, loop in zip(signals, loops, strict=True)]
+        return fit_amplitude(pairs[0], pairs[1], f"{path} amplitude", (loops[0].count, loops[1].count))
 
     def _at_zero(self, stack: Stack, **push: float) -> complex:
-        return complex(field_response(stack, np.zeros(1), self.side, self.wavelength, **push)[0])
+        return complex(_pushed(self.responses.at(stack)[1], push))
 
     def calibration(self, stack: Stack) -> tuple[complex, FloatArray]:
         """Complex calibration angle (rad) at zero field, with covariance (2, 2) of its parts."""
@@ -273,6 +318,7 @@ class _Model:
             nuisances=self.nuisances,
             side=self.side,
             wavelength=self.wavelength,
+            angles=self.responses.at(stack)[1][:, np.newaxis],
         )
         return problem, dof
 
@@ -293,6 +339,11 @@ class _Model:
             if math.isfinite(mean):
                 checks[f"polarization_difference_{channel}"] = Estimate(mean, std, "rad")
         return checks
+
+
+def _pushed(angles: ComplexArray, push: Mapping[str, float]) -> ComplexArray:
+    """Response (...) to a push, from those (pushes, ...) to unit ones."""
+    return np.asarray(np.tensordot([push.get(name, 0.0) for name in PUSHES], angles, axes=1))
 
 
 def _scaled(amplitude: Amplitude, response: complex) -> tuple[complex, FloatArray]:
@@ -360,8 +411,8 @@ def zero_field_angles(
     torques
         Torques (top, bottom) whose field dependence the ASOT loops have; their scale does not matter.
     """
-    window = field_window(coercive_field, fields)
-    model = _Model(data, window, None, calibration_field, "antisymmetric", (), side, wavelength)
+    responses = LoopResponses(data, field_window(coercive_field, fields), stack, side, wavelength)
+    model = _Model(data, responses, None, calibration_field, "antisymmetric", (), side, wavelength)
     angle, noise, dof = model.asot(stack, *torques)
     calibration_dof = model.amplitude(stack, "coil", "even", calibration_field=calibration_field).dof
     return ZeroFieldAngles(angle, noise, *model.calibration(stack), dof, calibration_dof)
@@ -396,7 +447,9 @@ def fitted_loops(
     field of the sample current, or the calibration field.
     """
     window = field_window(coercive_field, fields)
-    model = _Model(data, window, None, 1.0, "antisymmetric", (), side, wavelength)
+    model = _Model(
+        data, LoopResponses(data, window, stack, side, wavelength), None, 1.0, "antisymmetric", (), side, wavelength
+    )
     curves = {}
     for path in dict.fromkeys(path for path, _ in data.loops):
         odd = model.amplitude(stack, path, "odd", torque_top=-1.0, torque_bottom=1.0).value
