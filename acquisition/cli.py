@@ -227,6 +227,10 @@ def plan(
     help="Compare control samples with this bottom-surface torque conductivity, e.g. '2.3e5 S/m'; by default with that "
     "of a thick film among the runs.",
 )
+@click.option("--bootstrap", type=click.IntRange(2), help="Replicates of each sample from the residuals of its loops.")
+@click.option(
+    "--scheduler", help="Address of a dask scheduler, or local: the parts run on its workers (asot[cluster])."
+)
 @click.option("--workers", type=click.IntRange(1), help="Processes; by default one per processor for many files.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for result.h5, result.json and result.csv.")
 @json_option
@@ -237,6 +241,8 @@ def analyze(
     current_density: str | None,
     blank: tuple[Path, ...],
     reference_conductivity: str | None,
+    bootstrap: int | None,
+    scheduler: str | None,
     workers: int | None,
     out: Path | None,
     as_json: bool,
@@ -262,7 +268,9 @@ def analyze(
         blank=blank,
         reference_conductivity=reference,
         choices=read_choices(choices, _settings(settings)),
+        bootstrap=bootstrap,
         workers=workers,
+        scheduler=scheduler,
     )
     if as_json:
         print(json.dumps(result.as_dict()))

@@ -112,7 +112,8 @@ class ChoicesFile(Table):
     """Layout of the files in config/analyses.
 
     `sample` holds keys of sample files that replace those stored with the runs; `samples` the same by name of sample.
-    `blank` names run files or folders, from the folder of the file. `systematics` are the inputs whose uncertainty
+    `blank` names run files or folders, from the folder of the file. `bootstrap` is the number of replicates of each
+    sample, drawn from `seed`. `systematics` are the inputs whose uncertainty
     counts, "all" by default.
     """
 
@@ -121,6 +122,8 @@ class ChoicesFile(Table):
     current_density: Annotated[float, *_DENSITY, Field(gt=0)] | None = None
     reference_conductivity: Annotated[float, *_CONDUCTIVITY] | None = None
     blank: tuple[str, ...] = ()
+    bootstrap: Annotated[int, Field(ge=2, le=1_000_000)] | None = None
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
     statuses: tuple[Status, ...] = ("finished", "interrupted", "aborted")
     systematics: Literal["all"] | tuple[str, ...] = "all"
     fields: FieldsTable = FieldsTable()

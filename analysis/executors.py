@@ -57,7 +57,7 @@ class InProcess:
 
 
 @contextmanager
-def executor(files: int, workers: int | None) -> Iterator[Executor]:
+def executor(files: int, workers: int | None = None, scheduler: str | None = None) -> Iterator[Executor]:
     """Where to analyse this many files.
 
     Parameters
@@ -66,7 +66,15 @@ def executor(files: int, workers: int | None) -> Iterator[Executor]:
         Their number.
     workers
         Number of processes; 1 for none but this one. By default one for each processor from `_MANY` files on.
+    scheduler
+        Address of a dask scheduler, or "local".
     """
+    if scheduler is not None:
+        from analysis.cluster import cluster
+
+        with cluster(scheduler, workers) as answering:
+            yield answering
+        return
     if workers is None:
         workers = min(os.cpu_count() or 1, _LARGEST_POOL) if files >= _MANY else 1
     require("workers", workers, "a whole number above 0", int(workers) == workers > 0, "Leave it out.")

@@ -124,6 +124,9 @@ def _write_sample(group: h5py.Group, entry: SampleAnalysis) -> None:
     group["sample"] = entry.sample.model_dump_json()
     group["wavelength"], group["side"], group["window"] = entry.wavelength, entry.side, entry.window
     _write_result(group.create_group("result"), entry.result)
+    if entry.bootstrap is not None:
+        group["bootstrap"] = entry.bootstrap.torques
+        group["bootstrap"].attrs["units"], group["bootstrap"].attrs["seed"] = "J/m^2", entry.bootstrap.seed
     fits = fitted_loops(
         entry.data,
         entry.sample.stack(),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from analysis.bootstrap import bootstrap_tasks, replicate_torques, with_bootstrap
 from analysis.choices import Choices
 from analysis.control_samples import analyze_control_samples, bottom_conductivity, control_groups
 from analysis.errors import AsotError, InputError
@@ -69,7 +72,9 @@ def analyze(
     blank: Iterable[str | Path] = (),
     reference_conductivity: float | None = None,
     choices: Choices | None = None,
+    bootstrap: int | None = None,
     workers: int | None = None,
+    scheduler: str | None = None,
 ) -> Analysis:
     """Analyse run files.
 
@@ -85,10 +90,15 @@ def analyze(
         Bottom-surface torque conductivity (S/m) with which control samples are compared; that of a thick film of the
         same material among the runs by default.
     choices
-        From `read_choices`; the three arguments before it win over what it holds.
+        From `read_choices`; what is given beside it wins over what it holds.
+    bootstrap
+        Replicates of each sample, drawn from the residuals of its loops (see `analysis.bootstrap`); that of the
+        choices by default.
     workers
         Number of processes; by default one for each processor where there are many files, else none but this one.
-        The result does not depend on it, bit for bit.
+    scheduler
+        Address of a dask scheduler, whose workers see the files under the same paths, or "local" for a cluster of
+        processes on this machine, for which a script needs a main guard. The result depends on neither, bit for bit.
 
     Returns
     -------
@@ -100,11 +110,14 @@ def analyze(
         Where a path does not exist, there is no run file at all, the current density is 0, `blank` holds none, or
         a key of the choices does not fit a sample.
     """
-    choices = _chosen(choices or Choices(), current_density, reference_conductivity)
+    given = {
+        "current_density": current_density, "reference_conductivity": reference_conductivity, "bootstrap": bootstrap,
+    }  # fmt: skip
+    choices = _chosen(choices or Choices(), given)
     files = run_files(paths)
     of_blank = [*blank, *(choices.folder / name for name in choices.file.blank)]
     blanks = run_files(of_blank) if of_blank else []
-    with executor(len(files), workers) as run:
+    with executor(len(files), workers, scheduler) as run:
         inputs = without_duplicates(_described(run, files, choices))
         _check_sample_changes(inputs, choices)
         blank_inputs = without_duplicates(_described(run, blanks, choices))
@@ -114,11 +127,13 @@ def analyze(
             background = background_of(_usable(blank_inputs), choices, told)
         jobs = [Unit(tuple(group), choices, background) for group in units(_usable(inputs))]
         results = [_result(job, answer) for job, answer in zip(jobs, run.map(analyze_unit, jobs), strict=True)]
+        samples = [entry for result in results for entry in result.samples]
+        if choices.file.bootstrap:
+            samples = _bootstrapped(run, samples, choices, told.warnings)
     lost = {entry.path: entry for result in [told, *results] for entry in result.lost}
     inputs, blank_inputs = ([lost.get(entry.path, entry) for entry in group] for group in (inputs, blank_inputs))
     warnings = [text for entry in (*inputs, *blank_inputs) if (text := warning(entry)) is not None]
     warnings += [text for result in [told, *results] for text in result.warnings]
-    samples = [entry for result in results for entry in result.samples]
     findings = [finding for result in results for finding in result.findings]
     series = _series(samples, choices, warnings)
     controls = control_groups(samples)
@@ -133,20 +148,38 @@ def analyze(
     return Analysis(tuple(samples), tuple(warnings), tuple(findings), series, everything, choices)
 
 
-def _chosen(choices: Choices, current_density: float | None, reference_conductivity: float | None) -> Choices:
+def _chosen(choices: Choices, given: Mapping[str, float | None]) -> Choices:
     """Choices with what was given beside them."""
-    given: dict[str, float] = {}
-    if current_density is not None:
-        require("current_density", current_density, "finite and above 0 A/m^2", current_density > 0, "Leave it out.")
-        given["current_density"] = current_density
-    if reference_conductivity is not None:
-        good = reference_conductivity != 0
-        require("reference_conductivity", reference_conductivity, "finite and not 0 S/m", good, "Leave it out.")
-        given["reference_conductivity"] = reference_conductivity
+    given = {name: value for name, value in given.items() if value is not None}
+    for name, must, holds in (
+        ("current_density", "finite and above 0 A/m^2", lambda value: value > 0),
+        ("reference_conductivity", "finite and not 0 S/m", lambda value: value != 0),
+        ("bootstrap", "a whole number of at least 2", lambda value: int(value) == value >= 2),
+    ):
+        if name in given:
+            require(name, given[name], must, holds(given[name]), "Leave it out.")
     if not given:
         return choices
     settings = {**choices.settings, **{f"analysis.{name}": value for name, value in given.items()}}
-    return replace(choices, file=choices.file.model_copy(update=given), settings=settings)
+    return replace(choices, file=choices.file.model_copy(update=dict(given)), settings=settings)
+
+
+def _bootstrapped(
+    run: Executor, samples: list[SampleAnalysis], choices: Choices, warnings: list[str]
+) -> list[SampleAnalysis]:
+    """Samples with their bootstrap."""
+    count, seed = choices.file.bootstrap, choices.file.seed
+    tasks = bootstrap_tasks(samples, count, seed)
+    answers = run.map(replicate_torques, tasks)
+    parts = len(tasks) // max(1, len(samples))
+    result = []
+    for place, entry in enumerate(samples):
+        own = answers[place * parts : (place + 1) * parts]
+        torques = [answer for answer in own if not isinstance(answer, Crash)]
+        if len(torques) < len(own):
+            warnings.append(f"Sample {entry.sample.name}: no bootstrap, a process that worked at it died.")
+        result.append(entry if len(torques) < len(own) else with_bootstrap(entry, np.concatenate(torques), seed))
+    return result
 
 
 def _described(run: Executor, files: Sequence[Path], choices: Choices) -> list[RunInput]:

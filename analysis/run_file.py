@@ -272,7 +272,7 @@ def _opened(path: Path) -> Iterator[Any]:
     """Open a run file; whatever is wrong with it becomes a RunFileError."""
     import h5py
 
-    _check_signature(path)
+    check_signature(path)
     try:
         with h5py.File(path, "r") as file:
             yield file
@@ -305,7 +305,7 @@ def verify_run(path: str | Path) -> None:
         When the file or its checksum is missing, or when they do not agree.
     """
     path = Path(path)
-    _check_signature(path)
+    check_signature(path)
     expected = _read_sidecar(path)
     if expected is None:
         raise RunFileError(
@@ -382,7 +382,7 @@ def _read_note(file: Any, name: str) -> str:
     return bytes(file[f"entry/notes/{name}/data"][()]).decode("utf-8")
 
 
-def _check_signature(path: Path) -> None:
+def check_signature(path: Path) -> None:
     """Raise RunFileError unless `path` is a readable file that begins like HDF5."""
     try:
         with path.open("rb") as file:

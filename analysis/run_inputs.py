@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from analysis.choices import Choices
 from analysis.errors import InputError
-from analysis.run_file import RunFileError, check_sha256, file_sha256, read_attributes, recorded_sha256
+from analysis.run_file import RunFileError, check_sha256, check_signature, file_sha256, read_attributes, recorded_sha256
 from analysis.run_groups import sample_name, sample_of
 
 Verdict = Literal["used", "incomplete", "left out"]
@@ -77,11 +77,12 @@ def read_input(path: Path, reading: Callable[[Path], None], choices: Choices) ->
     reading(path)
     sha256 = ""
     try:
-        attributes = read_attributes(path)
+        check_signature(path)
         sha256 = file_sha256(path)
         recorded = recorded_sha256(path)
-        if recorded is not None:
+        if recorded is not None:  # what the checksum tells HDF5 need not be asked, which changed bytes can crash
             check_sha256(path, sha256, recorded)
+        attributes = read_attributes(path)
         _check(attributes, path)
     except RunFileError as error:
         return RunInput(path, sha256=sha256).left_out(error.fault, str(error))

@@ -11,7 +11,7 @@ from analysis.averaged_loops import FieldWindow, SampleData, sample_data
 from analysis.choices import Choices
 from analysis.errors import AnalysisError
 from analysis.finding import file_name
-from analysis.result import TorqueResult
+from analysis.result import Bootstrap, TorqueResult
 from analysis.sample import Sample
 from analysis.sample_fit import ZeroFieldAngles, fit_loops, zero_field_angles
 from analysis.stack import Side
@@ -43,6 +43,8 @@ class SampleAnalysis:
         Magnitudes of the field (T) that the fits used.
     incomplete
         Those of `runs` that ended early and were used as far as their points go.
+    bootstrap
+        Torques of loops drawn anew, where that was asked for.
     """
 
     sample: Sample
@@ -53,6 +55,7 @@ class SampleAnalysis:
     side: Side = "top"
     window: FieldWindow = (0.0, math.inf)
     incomplete: tuple[str, ...] = ()
+    bootstrap: Bootstrap | None = None
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -100,7 +103,8 @@ class SampleAnalysis:
     def as_dict(self) -> dict[str, Any]:
         """Return the form that the JSON output uses."""
         names = {"name": self.sample.name, "runs": list(self.runs), "incomplete_runs": list(self.incomplete)}
-        return {**names, **self.result.as_dict()}
+        drawn = {} if self.bootstrap is None else {"bootstrap": self.bootstrap.as_dict()}
+        return {**names, **self.result.as_dict(), **drawn}
 
 
 def analyze_sample(

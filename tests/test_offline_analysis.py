@@ -16,6 +16,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from distributed import LocalCluster
 
 from acquisition import Run, load_recipe
 from acquisition.cli import main
@@ -339,3 +340,36 @@ def test_script_without_a_main_guard_uses_processes_beside_a_file_called_analysi
         [sys.executable, str(script)], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )
     assert done.stdout == f"{torque(analyze([folder])).value}\n", done.stderr
+
+
+def test_bootstrap_agrees_with_the_scatter_and_is_the_same_wherever_it_runs(measured: Path) -> None:
+    one = analyze([measured], bootstrap=200).samples[0]
+    assert one.bootstrap is not None and one.bootstrap.torques.shape == (200, 2)
+    found = one.as_dict()["bootstrap"]["torque_bottom"]
+    noise = one.result.torque_bottom.noise_std
+    assert found["std"] == pytest.approx(noise, rel=0.35)
+    assert found["value"] == pytest.approx(one.result.torque_bottom.value, abs=0.5 * noise)
+    two = analyze([measured], bootstrap=200, workers=2).samples[0]
+    assert two.bootstrap is not None and np.array_equal(two.bootstrap.torques, one.bootstrap.torques)
+
+
+def test_dask_gives_what_one_process_gives_bit_for_bit(measured: Path, tmp_path: Path) -> None:
+    one = write_results(analyze([measured], bootstrap=60), tmp_path / "one")
+    with LocalCluster(
+        n_workers=1, processes=False, dashboard_address=None, protocol="tcp://", host="127.0.0.1"
+    ) as cluster:
+        address = cluster.scheduler_address
+        dask = write_results(analyze([measured], bootstrap=60, scheduler=address), tmp_path / "dask")
+    assert [path.read_bytes() for path in one] == [path.read_bytes() for path in dask]
+    with pytest.raises(InputError, match="must be an address"):
+        analyze([measured], scheduler="nowhere")
+
+
+def test_example_of_the_documentation_runs(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (ROOT / "docs/analysis.md").read_text(encoding="utf-8")
+    monkeypatch.chdir(folder.parent)
+    exec(text.split("```python")[1].split("```")[0], {})
+    printed = capsys.readouterr().out
+    assert printed.startswith("py32-fused-silica (") and printed.endswith("field-sweep rad\n")
