@@ -215,14 +215,14 @@ def _decoded(texts: Sequence[str]) -> list[Any]:
 def _read(path: Path, files: Mapping[str, Stamp]) -> tuple[CatalogueEntry, dict[str, Any]] | None:
     """Entry and facts of a file, no facts where it has a fault; None if it is gone or a journal beside its run file."""
     from acquisition.journal_file import JournalError
-    from analysis.run_file import read_metadata
+    from analysis.run_file import read_attributes
 
     size = files[path.name].size
     target = path.with_suffix(_RUN)
     if path.suffix == _JOURNAL and target.name in files:
         return None
     try:
-        metadata = _journal_metadata(path, size) if path.suffix == _JOURNAL else read_metadata(path)
+        metadata = _journal_metadata(path, size) if path.suffix == _JOURNAL else read_attributes(path)
         facts = _facts(metadata)
         return _entry(path, size, facts), facts
     except (InputError, JournalError) as error:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import click
 
 from acquisition.cli_reproduce import reproduce
-from acquisition.cli_runs import recipe_commands, runs
+from acquisition.cli_runs import choices_commands, recipe_commands, runs
 from analysis.errors import AsotError, InputError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -34,6 +34,7 @@ def bench() -> None:
 app.add_command(runs)
 app.add_command(recipe_commands)
 app.add_command(reproduce)
+app.add_command(choices_commands)
 
 
 set_option = click.option(
@@ -229,6 +230,14 @@ def plan(
 
 @app.command()
 @paths_argument
+@click.option("--choices", default="", help="Analysis file: a name in config/analyses, or a path.")
+@click.option(
+    "--set",
+    "settings",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="Replace a key: sample. of every sample, analysis. of the analysis file. May be repeated.",
+)
 @click.option("--current-density", help="Report torques at this, e.g. '5e10 A/m^2'; by default at that of the runs.")
 @click.option(
     "--blank",
@@ -243,22 +252,35 @@ def plan(
 )
 @click.option("--report", "page", type=click.Path(path_type=Path), help="Write one HTML page with numbers and figures.")
 @click.option("--figures", type=click.Path(path_type=Path), help="Folder for all figures as SVG, PDF and PNG.")
+@click.option("--bootstrap", type=click.IntRange(2), help="Replicates of each sample from the residuals of its loops.")
+@click.option(
+    "--scheduler", help="Address of a dask scheduler, or local: the parts run on its workers (asot[cluster])."
+)
+@click.option("--workers", type=click.IntRange(1), help="Processes; by default one per processor for many files.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for result.h5, result.json and result.csv.")
 @json_option
 def analyze(
     paths: tuple[Path, ...],
+    choices: str,
+    settings: tuple[str, ...],
     current_density: str | None,
     blank: tuple[Path, ...],
     reference_conductivity: str | None,
     page: Path | None,
     figures: Path | None,
+    bootstrap: int | None,
+    scheduler: str | None,
+    workers: int | None,
+    out: Path | None,
     as_json: bool,
 ) -> int:
-    """Turn run files, or folders of them, into torques with uncertainties.
+    """Turn run files, folders of them or patterns into torques with uncertainties.
 
-    Example: asot analyze asot-demo --report asot-demo/report.html
+    Example: asot analyze asot-demo --out results --report results/report.html
     """
     from acquisition.analysis_output import write_output
     from acquisition.progress import Report
+    from analysis.choices import read_choices
     from analysis.configuration import option_quantity
     from analysis.run_analysis import analyze as analyze_runs
 
@@ -268,7 +290,16 @@ def analyze(
         if reference_conductivity is None
         else option_quantity("--reference-conductivity", reference_conductivity, "S/m")
     )
-    result = analyze_runs(paths, current_density=density, blank=blank, reference_conductivity=reference)
+    result = analyze_runs(
+        paths,
+        current_density=density,
+        blank=blank,
+        reference_conductivity=reference,
+        choices=read_choices(choices, _settings(settings)),
+        bootstrap=bootstrap,
+        workers=workers,
+        scheduler=scheduler,
+    )
     if as_json:
         print(json.dumps(result.as_dict()))
     else:
@@ -280,10 +311,14 @@ def analyze(
         for finding in result.findings:
             report.finding(finding)
     for warning in result.warnings:
-        click.echo(f"asot: warning: {warning}", err=True)
-    choices = {"current density": current_density, "reference conductivity": reference_conductivity}
-    choices["blank"] = ", ".join(map(str, blank))
-    write_output(result, paths, page, figures, {name: text for name, text in choices.items() if text})
+        click.echo(f"asot: warning: {' '.join(warning.split())}", err=True)
+    if out is not None:
+        from acquisition.provenance import program
+        from analysis.result_file import write_results
+
+        for path in write_results(result, out, program()):
+            click.echo(f"asot: wrote {path}", err=True)
+    write_output(result, page, figures)
     return 0 if result.samples or result.findings else 1
 
 

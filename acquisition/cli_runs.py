@@ -1,4 +1,4 @@
-"""Commands that look at runs and recipes: `asot runs ...` and `asot recipe ...`."""
+"""Commands that look at runs, recipes and analysis files: `asot runs ...`, `asot recipe ...`, `asot choices ...`."""
 
 from __future__ import annotations
 
@@ -41,6 +41,22 @@ def schema() -> None:
     from acquisition.recipe import recipe_schema
 
     click.echo(json.dumps(recipe_schema(), indent=2))
+
+
+@click.group("choices")
+def choices_commands() -> None:
+    """Look at analysis files."""
+
+
+@choices_commands.command("schema")
+def schema_of_choices() -> None:
+    """Print the JSON schema of analysis files, with which an editor completes and checks them.
+
+    Example: asot choices schema > analysis.schema.json
+    """
+    from analysis.choices import choices_schema
+
+    click.echo(json.dumps(choices_schema(), indent=2))
 
 
 @runs.command()

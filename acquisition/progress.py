@@ -171,8 +171,9 @@ class Report:
         table = Table(title=escape(analysis.sample.name), title_justify="left", show_header=False, box=None)
         for name, value, note in _rows(result, f"at {result.current_density.value:.3g} A/m^2"):
             table.add_row(name, value, note)
-        imaginary = result.checks["imaginary_torque"]
-        table.add_row("Im(torque), to be 0", str(imaginary), f"chi2 {result.chi2:.2g} for {result.dof} dof")
+        imaginary = result.checks.get("imaginary_torque")
+        if imaginary is not None:
+            table.add_row("Im(torque), to be 0", str(imaginary), f"chi2 {result.chi2:.2g} for {result.dof} dof")
         self._result.print(table)
         self._budget(result)
 

@@ -35,6 +35,7 @@ from analysis.report_figures import ReportFigure
 from analysis.reproduction_page import reproduction_html
 from analysis.result import Estimate
 from analysis.run_analysis import Analysis, analyze
+from analysis.run_groups import run_files
 from analysis.run_sources import run_sources
 from analysis.sample import Sample, read_sample
 from analysis.sample_analysis import SampleAnalysis
@@ -105,7 +106,7 @@ def reproduce(out: Path, report: Report, *, quick: bool) -> dict[str, Any]:
             save(figure.draw(), out / figure.name)
     write_page(out / "reproduction.json", json.dumps(document, indent=2) + "\n")
     write_page(out / "reproduction.csv", comparison_csv(done.comparisons))
-    runs = run_sources(done.folders) if done.folders else []
+    runs = run_sources(run_files(done.folders)) if done.folders else []
     write_page(
         out / "reproduction.html",
         reproduction_html(done.comparisons, done.figures, series, done.warnings, runs, quick=quick),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from acquisition.journal import Journal
 from acquisition.journal_file import interrupt, is_empty, is_held
+from analysis.child_process import child_environment
 from analysis.errors import AsotError, InputError, describe
 
 JOURNAL_SUFFIX = ".journal"
@@ -148,16 +148,6 @@ def _recover(journal: Path) -> Recovery:
 def partial_path(target: Path) -> Path:
     """Where a file stands until it is complete."""
     return target.with_name(target.name + ".partial")
-
-
-def child_environment() -> dict[str, str]:
-    """Environment in which the child finds these packages: a checkout need not be installed."""
-    environment = {**os.environ, "PYTHONIOENCODING": "utf-8"}
-    root = Path(__file__).resolve().parents[1]
-    if (root / "pyproject.toml").is_file():
-        inherited = environment.get("PYTHONPATH")
-        environment["PYTHONPATH"] = os.pathsep.join([str(root), *([inherited] if inherited else [])])
-    return environment
 
 
 def _remove_journal(journal: Path, target: Path) -> None:

@@ -54,13 +54,13 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     from analysis import run_file
 
     opened: list[str] = []
-    read = run_file.read_metadata
+    read = run_file.read_attributes
 
     def noted(path: Path) -> dict[str, Any]:
         opened.append(path.name)
         return read(path)
 
-    monkeypatch.setattr(run_file, "read_metadata", noted)
+    monkeypatch.setattr(run_file, "read_attributes", noted)
     return opened
 
 
