@@ -2,9 +2,9 @@
 
 Run from the project folder: python benchmarks/fuzz.py [CASES] [SEED]
 
-Each case changes some bytes of a run file, with its checksum beside it (which must tell) or without (which leaves all
-to the reader), or an analysis file, and runs `asot analyze` and `asot runs verify`. Exit code 1 after any traceback,
-other exit code than 0, 1 and 2, error of more than one line, or bad file that passes `asot runs verify`.
+Each case changes some bytes of a run file, with its checksum beside it (which must tell) or without (which leaves
+all to the reader), or an analysis file, and runs `asot analyze` and `asot runs verify`. Exit code 1 after any
+traceback, other exit code than 0, 1 and 2, error of more than one line, or bad file that passes `asot runs verify`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import io
 import random
+import re
 import sys
 import tempfile
 import time
@@ -28,7 +29,9 @@ from analysis.run_file import sidecar_path  # noqa: E402
 from analysis.run_groups import run_files  # noqa: E402
 from instruments import open_bench  # noqa: E402
 
-CHOICES = (ROOT / "config/analyses/example.toml").read_text(encoding="utf-8").replace("# ", "")
+_EXAMPLE = (ROOT / "config/analyses/example.toml").read_text(encoding="utf-8")
+CHOICES = re.sub(r"(?m)^# (?=(?!blank)[\w.]+ = |\[)", "", _EXAMPLE).replace("bootstrap = 1000", "bootstrap = 2")
+"""The shipped example with all that it has in comments."""
 
 
 def measure(folder: Path, recipe: str = "asot-demo", **settings: object) -> None:

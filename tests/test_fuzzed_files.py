@@ -42,6 +42,10 @@ def test_changed_bytes_never_give_a_traceback_nor_pass_verify(
     assert fuzz.run_file_case(run, place, edits, sealed) in (0, 1)
 
 
+def test_analysis_file_that_is_mutated_is_good_before(fuzz: ModuleType, run: Path, tmp_path: Path) -> None:
+    assert fuzz.choices_case(run, tmp_path / "whole.toml", []) == 0
+
+
 @settings(FEW, max_examples=20)
 @given(edits=EDITS.map(lambda edits: edits[:4]))
 def test_changed_analysis_files_never_give_a_traceback(
