@@ -212,8 +212,9 @@ class FlippedQuarterWave:
 
     @property
     def latest(self) -> LiveReading:
-        """What the rotator read last."""
-        return self._rotator.latest
+        """What the rotator read last, and whether the plate is in the beam."""
+        latest = self._rotator.latest
+        return latest._replace(values={**latest.values, "inserted": (float(self._inserted), "")})
 
     @property
     def trim(self) -> float:
