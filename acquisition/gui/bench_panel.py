@@ -57,18 +57,18 @@ class BenchPanel(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(self._rows)
         column.addStretch(1)
-        self.scroll = QScrollArea()
-        self.scroll.setFrameShape(QFrame.Shape.NoFrame)
-        self.scroll.setWidgetResizable(True)
-        self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.scroll.setWidget(inner)
+        self.area = QScrollArea()
+        self.area.setFrameShape(QFrame.Shape.NoFrame)
+        self.area.setWidgetResizable(True)
+        self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.area.setWidget(inner)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 4, 4, 0)
         layout.setSpacing(4)
         layout.addLayout(first)
         layout.addWidget(self.reason)
         layout.addWidget(self.banner)
-        layout.addWidget(self.scroll, stretch=1)
+        layout.addWidget(self.area, stretch=1)
         self.setMinimumWidth(_WIDTH)
         session.activity_changed.connect(lambda activity: self._follow())
         session.cut_off_changed.connect(lambda cut: self._follow())
@@ -107,7 +107,7 @@ class BenchPanel(QWidget):
         self.kind.setVisible(session.simulated)
         if session.bench is None:
             busy = session.activity is not Activity.DISCONNECTED
-            self.head.setText(f"{session.doing}…" if busy else "Not connected. Bench > Connect… opens a bench (Ctrl+B).")
+            self.head.setText(f"{session.doing}…" if busy else "Not connected. Ctrl+B opens a bench.")
         else:
             self.head.setText(f"<b>{session.bench.file.name}</b><br>{session.bench.sample.name}")
         reason = why_not(session) if session.bench is not None else ""

@@ -33,7 +33,7 @@ class NumberField(QLineEdit):
         super().__init__()
         self.name, self.label, self.unit, self.scale = f"{role}: {label.lower()}", label, unit, scale
         self.setAlignment(Qt.AlignmentFlag.AlignRight)
-        self.setMinimumWidth(62)
+        self.setMinimumWidth(54)
         self.setAccessibleName(f"{self.name} ({unit})")
 
     def value(self) -> float:

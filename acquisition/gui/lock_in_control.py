@@ -36,10 +36,10 @@ class LockInControl(Control):
         self.grid.addWidget(self.slope, row, 1)
         self.grid.addWidget(QLabel("dB/oct"), row, 2)
         self.grid.addWidget(self.button("Set", self.set_filter), row, 3)
-        self.sensitivity = self.add_field("Sensitivity", "mV rms", 1e-3, self.set_range)
+        self.sensitivity = self.add_field("Sensitivity", "mV", 1e-3, self.set_range)
         self.harmonic = self.add_field("Harmonic", "", 1.0, self.set_harmonic)
         largest = self.bench.lock_in.largest_frequency * 1e-3
-        self.add_range(f"Up to 1000 mV rms, the range that holds it is chosen; harmonics up to {largest:g} kHz")
+        self.add_range(f"Up to 1000 mV rms: the range that holds it is chosen; harmonics up to {largest:g} kHz")
 
     def refresh(self) -> None:
         """Ask for the settings; they come when the bench thread has read them."""

@@ -30,8 +30,8 @@ class StageControl(Control):
 
     def __init__(self, session: Session) -> None:
         super().__init__(session, "stage")
-        self.x = self.add_field("x", "µm", _UM, self.go, "")
-        self.y = self.add_field("y", "µm", _UM, self.go, "Go")
+        self.at_x = self.add_field("x", "µm", _UM, self.go, "")
+        self.at_y = self.add_field("y", "µm", _UM, self.go, "Go")
         low, high = (1e6 * end for end in self.bench.file.stage.travel)
         self.add_range(f"{low:g} to {high:g} µm each".replace("-", "−"))
         self.step = QComboBox()
@@ -46,12 +46,12 @@ class StageControl(Control):
 
     def refresh(self) -> None:
         """Fill in where the stage stands."""
-        self.x.put(self.present("x") or 0.0)
-        self.y.put(self.present("y") or 0.0)
+        self.at_x.put(self.present("x") or 0.0)
+        self.at_y.put(self.present("y") or 0.0)
 
     def go(self) -> None:
         """Move to the place typed in, after a look at the travel."""
-        x, y = self.x.value(), self.y.value()
+        x, y = self.at_x.value(), self.at_y.value()
         self.bench.stage.check_move(x, y)
         self.do("moving the stage", lambda bench: bench.stage.move_to(x, y))
 

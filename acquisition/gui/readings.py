@@ -93,5 +93,6 @@ def reading_lines(role: str, values: Mapping[str, Quantity], power: float | None
             return tuple(str(value).replace("_", " ") for value, _ in values.values())
         case _:
             angle = fixed(math.degrees(number["angle"]), 3, "°") if "angle" in number else "—"
-            where = {1.0: "in the beam", 0.0: "out of the beam"}
-            return (angle, where[number["inserted"]]) if "inserted" in number else (angle,)
+            if "inserted" not in number:
+                return (angle,)
+            return angle, "in the beam" if number["inserted"] else "out of the beam"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from PyQt6.QtCore import QSize, Qt
-from PyQt6.QtGui import QMouseEvent, QPainter, QPaintEvent
+from PyQt6.QtGui import QMouseEvent, QPainter, QPaintEvent, QPalette
 from PyQt6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QWidget
 
 from acquisition.gui.control import Control
@@ -38,10 +38,8 @@ def working(doing: str) -> RoleState:
 def old(age: float) -> RoleState:
     """State of a role that was not read for `age` (s), infinite for never."""
     if age == float("inf"):
-        words = "not read yet"
-    else:
-        words = f"not read for {age:.0f} s" if age < 120 else f"not read for {age / 60:.0f} min"
-    return RoleState("gray", "○", words)
+        return RoleState("gray", "○", "not read yet")
+    return RoleState("gray", "○", f"{age:.0f} s old" if age < 120 else f"{age / 60:.0f} min old")
 
 
 class ElidedLabel(QLabel):
@@ -54,8 +52,7 @@ class ElidedLabel(QLabel):
     def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802 - Qt's name
         """Draw as much as fits."""
         painter = QPainter(self)
-        group = self.palette().currentColorGroup() if self.isEnabled() else self.palette().ColorGroup.Disabled
-        painter.setPen(self.palette().color(group, self.foregroundRole()))
+        painter.setPen(self.palette().color(self.foregroundRole()))
         text = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
         painter.drawText(self.rect(), int(self.alignment()), text)
 
@@ -111,12 +108,12 @@ class RoleRow(QFrame):
             beside.addWidget(pair[1])
             grid.addLayout(beside, line, 1)
         grid.addWidget(self.fold, 0, 2, 2, 1)
-        grid.addWidget(self.detail, 2, 1, 1, 2)
+        grid.addWidget(self.detail, 2, 0, 1, 3)
 
     def _build_detail(self) -> None:
         self.detail = QWidget()
         layout = QGridLayout(self.detail)
-        layout.setContentsMargins(0, 4, 6, 6)
+        layout.setContentsMargins(14, 4, 8, 6)
         self.fault, self.reason, self.identity = QLabel(), QLabel(), QLabel(self.check.identity)
         for label in (self.fault, self.reason, self.identity):
             label.setWordWrap(True)
@@ -152,8 +149,9 @@ class RoleRow(QFrame):
         for label, text in ((self.reading, lines[0]), (self.more, lines[1] if len(lines) > 1 else "")):
             if label.text() != text:
                 label.setText(text)
-            if label.isEnabled() != fresh:
-                label.setEnabled(fresh)
+            role = QPalette.ColorRole.WindowText if fresh else QPalette.ColorRole.PlaceholderText
+            if label.foregroundRole() != role:
+                label.setForegroundRole(role)
 
     def show_state(self, state: RoleState) -> None:
         """Show how the role is."""

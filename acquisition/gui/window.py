@@ -67,7 +67,7 @@ class Window(QMainWindow):
         self.bench = BenchPanel(self.session)
         self.sweep = SweepPanel(self.session, folder)
         self.queue = QueuePanel(self.session)
-        self.measure, self.align = MeasureTab(self.session), AlignTab(self.session)
+        self.measure, self.align = MeasureTab(self.session), AlignTab(self.session, folder)
         self.stack, self.runs = StackTab(self.session), RunsTab(self.session, folder)
         self.tabs = QTabWidget()
         for name, tab in (
