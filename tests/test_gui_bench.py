@@ -54,7 +54,7 @@ def test_every_role_shows_model_state_and_reading_and_what_to_do_where_it_fails(
     qtbot.waitUntil(lambda: all(row.reading.text() != "—" for row in panel.rows.values()), timeout=_LONG)
     assert {row.state.words for row in panel.rows.values()} == {""}
     assert panel.rows["lock_in"].about.text() == "SR830" and "GPIB0::8::INSTR" in panel.rows["lock_in"].toolTip()
-    assert panel.kind.isVisible()
+    assert panel.kind.isVisible() and connected.kind.isVisible()
     units = {
         "lock_in": "θ", "magnet": "mT", "stage": "µm", "analyser_plate": "°", "sum_detector": "mW on sample",
         "sample_source": "mA peak", "shutter": "open",
@@ -185,6 +185,7 @@ def test_a_bench_without_a_difference_detector_says_so(window: Window, qtbot: Qt
     start, rest = text.split("[difference_detector]")
     bench = tmp_path / "no-balance.toml"
     bench.write_text(start + rest[rest.index("[noise]") :], encoding="utf-8")
+    assert not window.kind.isVisible() and "Not connected" in window.bench.head.text()
     window.connect_bench(Connection(str(bench), "py32-fused-silica"))
     qtbot.waitUntil(lambda: window.session.activity is Activity.IDLE, timeout=_LONG)
     assert "no difference detector" in window.align.balance.text and "difference_detector" not in window.bench.rows
@@ -193,9 +194,8 @@ def test_a_bench_without_a_difference_detector_says_so(window: Window, qtbot: Qt
 
 def test_auto_centre_finds_the_spot_and_manual_control_is_off_meanwhile(connected: Window, qtbot: QtBot) -> None:
     window, align = connected, connected.align
-    window.tabs.setCurrentWidget(align)
     offset = wire_of(window).twin.table.spot_offset
-    qtbot.mouseClick(align.auto_centre, Qt.MouseButton.LeftButton)
+    align.auto_centre.click()
     qtbot.waitUntil(lambda: not control(window, "stage").isEnabled(), timeout=_LONG)
     assert window.session.activity is Activity.MEASURING and not align.scan.isEnabled()
     assert window.bench.reason.text() == "Manual control: off while a run is on." and window.bench.reason.isVisible()

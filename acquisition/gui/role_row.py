@@ -118,7 +118,7 @@ class RoleRow(QFrame):
         for label in (self.fault, self.reason, self.identity):
             label.setWordWrap(True)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.fault.setStyleSheet(f"border-left: 3px solid {BAD}; padding-left: 4px;")
+        self.fault.setStyleSheet(f"border: 1px solid {BAD}; border-radius: 3px; padding: 3px;")
         self.identity.setFont(self.about.font())
         self.fault.hide()
         self.reason.hide()
@@ -162,7 +162,7 @@ class RoleRow(QFrame):
             self.light.setStyleSheet(f"color: {state.colour};")
         self.state = state
         fault = state.words if state.colour == BAD else ""
-        self.about.setText(state.words or model_of(self.check))
+        self.about.setText(state.words.split(": ", 1)[-1] or model_of(self.check))  # the row says which device it is
         self.fault.setText(fault)
         self.fault.setVisible(bool(fault))
         self.setToolTip(fault or f"{state.words or 'Answers'}. {who(self.check)}")

@@ -87,7 +87,7 @@ class StripChart(QWidget):
         self.pause.setToolTip("Hold the picture; readings go on")
         self.clearing.setToolTip("Forget the readings so far")
         self.signal_plot = Plot(("Time before now", "s"), ("Lock-in X", "V"))
-        self.sum_plot = Plot(("Time before now", "s"), ("Detector sum", "V"))
+        self.sum_plot = Plot(("Time before now", "s"), ("Sum", "V"))
         self._curves = [
             plot.item.plot(pen=pyqtgraph.mkPen(colour, width=1.5), autoDownsample=True, downsampleMethod="peak")
             for plot, colour in ((self.signal_plot, SERIES[0]), (self.sum_plot, SERIES[1]))
@@ -113,6 +113,7 @@ class StripChart(QWidget):
         self.span.currentTextChanged.connect(lambda text: self.draw())
         self.pause.toggled.connect(lambda held: self.draw())
         self.clearing.clicked.connect(lambda checked: self.clear())
+        self.draw()
 
     def add(self, latest: Mapping[str, LiveReading], gain: float) -> None:
         """Take what was read last, and draw; `gain` is that of the detector (`analysis.detection.kerr_signal`)."""
