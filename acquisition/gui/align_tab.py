@@ -165,7 +165,11 @@ class AlignTab(QWidget):
 
     def _read(self, one: LiveRun) -> None:
         if one.planned.name in ("position-scan", "detector-calibration"):
+            self._label(one).setText("Looking what the run says…")
             self._findings.read(one)
+
+    def _label(self, one: LiveRun) -> QLabel:
+        return self.balanced if one.planned.name == "detector-calibration" else self.centred
 
     def _tell(self, one: LiveRun, finding: Finding) -> None:
         now = f"{datetime.now():%H:%M}"
@@ -186,8 +190,7 @@ class AlignTab(QWidget):
         self.map.show_square(self._centre, self._width)
 
     def _tell_missed(self, one: LiveRun, reason: str) -> None:
-        label = self.balanced if one.planned.name == "detector-calibration" else self.centred
-        label.setText(f"Not found: {reason}")
+        self._label(one).setText(f"Not found: {reason}")
 
 
 def _in_degrees(estimate: Estimate) -> str:

@@ -31,7 +31,7 @@ class NumberField(QLineEdit):
 
     def __init__(self, role: str, label: str, unit: str, scale: float) -> None:
         super().__init__()
-        self.name, self.label, self.unit, self.scale = f"{role}: {label.lower()}", label, unit, scale
+        self.name, self.unit, self.scale = f"{role}: {label.lower()}", unit, scale
         self.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.setMinimumWidth(54)
         self.setAccessibleName(f"{self.name} ({unit})")

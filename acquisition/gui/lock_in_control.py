@@ -48,9 +48,14 @@ class LockInControl(Control):
 
     def _fill(self, settings: dict[str, Quantity]) -> None:
         number = {key: value for key, (value, _) in settings.items() if not isinstance(value, str)}
-        for field in (self.time_constant, self.sensitivity, self.harmonic):
-            if (key := field.label.lower().replace(" ", "_")) in number:
-                field.put(number[key])
+        known_as = {
+            self.time_constant: ("time_constant",), self.sensitivity: ("sensitivity", "range"),
+            self.harmonic: ("harmonic",),
+        }  # fmt: skip
+        for field, names in known_as.items():
+            for name in names:
+                if name in number:
+                    field.put(number[name])
         if "filter_slope" in number:
             self.slope.setCurrentText(f"{number['filter_slope']:g}")
 

@@ -104,6 +104,7 @@ class RoleRow(QFrame):
         grid.addWidget(self.light, 0, 0)
         for line, pair in enumerate(((self.title, self.reading), (self.about, self.more))):
             beside = QHBoxLayout()  # of its own, so that a long reading takes no room from the other line
+            beside.setSpacing(8)
             beside.addWidget(pair[0], stretch=1)
             beside.addWidget(pair[1])
             grid.addLayout(beside, line, 1)
