@@ -186,8 +186,10 @@ def test_a_bench_without_a_difference_detector_says_so(window: Window, qtbot: Qt
     bench = tmp_path / "no-balance.toml"
     bench.write_text(start + rest[rest.index("[noise]") :], encoding="utf-8")
     assert not window.kind.isVisible() and "Not connected" in window.bench.head.text()
-    window.connect_bench(Connection(str(bench), "py32-fused-silica"))
-    qtbot.waitUntil(lambda: window.session.activity is Activity.IDLE, timeout=_LONG)
+    with qtbot.waitSignal(
+        window.session.activity_changed, timeout=_LONG, check_params_cb=lambda activity: activity is Activity.IDLE
+    ):
+        window.connect_bench(Connection(str(bench), "py32-fused-silica"))
     assert "no difference detector" in window.align.balance.text and "difference_detector" not in window.bench.rows
     assert not window.align.auto_balance.isEnabled() and window.align.auto_centre.isEnabled()
 
