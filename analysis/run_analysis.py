@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -151,13 +151,14 @@ def analyze(
 def _chosen(choices: Choices, given: Mapping[str, float | None]) -> Choices:
     """Choices with what was given beside them."""
     present = {name: value for name, value in given.items() if value is not None}
-    for name, must, holds in (
-        ("current_density", "finite and above 0 A/m^2", lambda value: value > 0),
-        ("reference_conductivity", "finite and not 0 S/m", lambda value: value != 0),
-        ("bootstrap", "a whole number of at least 2", lambda value: int(value) == value >= 2),
-    ):
-        if name in present:
-            require(name, present[name], must, holds(present[name]), "Leave it out.")
+    rules: dict[str, tuple[str, Callable[[float], bool]]] = {
+        "current_density": ("finite and above 0 A/m^2", lambda value: value > 0),
+        "reference_conductivity": ("finite and not 0 S/m", lambda value: value != 0),
+        "bootstrap": ("a whole number of at least 2", lambda value: int(value) == value >= 2),
+    }
+    for name, value in present.items():
+        must, holds = rules[name]
+        require(name, value, must, holds(value), "Leave it out.")
     if not present:
         return choices
     settings = {**choices.settings, **{f"analysis.{name}": value for name, value in present.items()}}

@@ -33,6 +33,8 @@ class Esp300Axis:
         Time of the bench.
     name
         What messages call it.
+    unit
+        What the controller counts: "mm" or "deg".
     travel
         (least, most) position allowed.
     resolution
@@ -45,9 +47,17 @@ class Esp300Axis:
     """
 
     def __init__(
-        self, controller: ESP300, axis: int, clock: Clock, *, name: str, travel: tuple[float, float], resolution: float
+        self,
+        controller: ESP300,
+        axis: int,
+        clock: Clock,
+        *,
+        name: str,
+        unit: str,
+        travel: tuple[float, float],
+        resolution: float,
     ) -> None:
-        self.controller = controller
+        self.controller, self._unit = controller, unit
         self._axis = Axis(axis, controller)
         self._clock, self._travel, self._resolution = clock, travel, resolution
         self.name, self._velocity = name, _USUAL_VELOCITY
@@ -85,8 +95,8 @@ class Esp300Axis:
         least, most = self._travel
         if not (math.isfinite(position) and least <= position <= most):
             raise LimitError(
-                f"{self.name}: position must lie in {least:g} to {most:g}; setting it to {position:g} is refused. "
-                "Check the recipe and `travel` in the bench file."
+                f"{self.name}: position must lie in {least:g} to {most:g} {self._unit}; setting it to "
+                f"{position:g} {self._unit} is refused. Check the recipe and `travel` in the bench file."
             )
 
     def travel_time(self, start: float, stop: float) -> float:
@@ -228,8 +238,9 @@ class FlippedQuarterWave:
 
     @property
     def latest(self) -> LiveReading:
-        """What the rotator read last."""
-        return self._rotator.latest
+        """What the rotator read last, and whether the plate is in the beam."""
+        latest = self._rotator.latest
+        return latest._replace(values={**latest.values, "inserted": (float(self._inserted), "")})
 
     @property
     def trim(self) -> float:

@@ -225,7 +225,7 @@ def open_stage(connections: Connections) -> Stage:
     table = connections.file.stage
     low, high = (limit * 1e3 for limit in table.travel)
     x, y = (
-        _esp300_axis(connections, table.resource, number, f"stage {letter}", (low, high), table.resolution * 1e3)
+        _esp300_axis(connections, table.resource, number, f"stage {letter}", "mm", (low, high), table.resolution * 1e3)
         for letter, number in (("x", table.x_axis), ("y", table.y_axis))
     )
     return Esp300Stage(x, y)
@@ -306,13 +306,19 @@ def _rotator(connections: Connections, table: RotatorTable, role: str) -> Rotato
             bus, table.address, connections.clock, role=role, zero=table.zero, resolution=table.resolution
         )
     resolution = math.degrees(table.resolution)
-    axis = _esp300_axis(connections, table.resource, table.axis, role, (-720.0, 720.0), resolution)
+    axis = _esp300_axis(connections, table.resource, table.axis, role, "deg", (-720.0, 720.0), resolution)
     return Esp300Rotator(axis, role, table.zero)
 
 
 def _esp300_axis(
-    connections: Connections, resource: str, number: int, name: str, travel: tuple[float, float], resolution: float
+    connections: Connections,
+    resource: str,
+    number: int,
+    name: str,
+    unit: str,
+    travel: tuple[float, float],
+    resolution: float,
 ) -> Esp300Axis:
     controller = connections.driver(ESP300, resource, question="VE?", answer="ESP30")
     name = f"{name} (ESP300 axis {number}, {resource})"
-    return Esp300Axis(controller, number, connections.clock, name=name, travel=travel, resolution=resolution)
+    return Esp300Axis(controller, number, connections.clock, name=name, unit=unit, travel=travel, resolution=resolution)

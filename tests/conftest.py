@@ -118,6 +118,8 @@ def connected(window: Window, qtbot: QtBot) -> Window:
     """The lab window, connected to the simulated bench."""
     from acquisition.gui.session import Activity, Connection
 
-    window.connect_bench(Connection("simulated", "py32-fused-silica"))
-    qtbot.waitUntil(lambda: window.session.activity is Activity.IDLE, timeout=30_000)
+    with qtbot.waitSignal(  # the signal, not the attribute: what is shown has then followed
+        window.session.activity_changed, timeout=30_000, check_params_cb=lambda activity: activity is Activity.IDLE
+    ):
+        window.connect_bench(Connection("simulated", "py32-fused-silica"))
     return window

@@ -172,7 +172,7 @@ def test_steps_too_coarse_for_the_edges_are_refused(bench: Bench) -> None:
 
 
 def test_position_outside_the_travel_is_refused_before_the_stage_moves(bench: Bench, tmp_path: Path) -> None:
-    with pytest.raises(LimitError, match=r"position must lie in -5 to 5; setting it to 5\.04"):
+    with pytest.raises(LimitError, match=r"position must lie in -5 to 5 mm; setting it to 5\.04"):
         measure(scan(offset_y="5 mm"), bench, tmp_path)
     assert bench.stage.position() == (0, 0) and list(tmp_path.iterdir()) == []
 

@@ -23,6 +23,7 @@ from acquisition.states import State
 from analysis.errors import InputError
 from instruments import Bench
 from instruments.bench import BenchFiles, open_what_answers, read_bench
+from instruments.bench_check import InstrumentCheck, check_instruments
 from instruments.clock import WallClock
 from instruments.cut_off import CutOff
 from instruments.live import LiveReading
@@ -116,6 +117,8 @@ class Session(QObject):
         """The open bench, for what is written in its files; only jobs of `do` may drive it."""
         self.connection: Connection | None = None
         self.files: BenchFiles | None = None
+        self.checks: Mapping[str, InstrumentCheck] = {}
+        """What each role was found to be when the bench was opened: identity, driver, addresses."""
         self.activity = Activity.DISCONNECTED
         self.doing = ""
         self.runs: list[LiveRun] = []
@@ -352,6 +355,7 @@ class Session(QObject):
     def _open(self, files: BenchFiles, connection: Connection) -> None:
         bench = open_what_answers(files, realtime=connection.realtime, prompt=self._ask)
         self.files, self.connection, self._cut_off = files, connection, CutOff(bench)
+        self.checks = {check.role: check for check in check_instruments(bench)}
         self.bench = bench
 
     def _disconnect(self) -> None:

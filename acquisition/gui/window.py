@@ -67,7 +67,7 @@ class Window(QMainWindow):
         self.bench = BenchPanel(self.session)
         self.sweep = SweepPanel(self.session, folder)
         self.queue = QueuePanel(self.session)
-        self.measure, self.align = MeasureTab(self.session), AlignTab(self.session)
+        self.measure, self.align = MeasureTab(self.session), AlignTab(self.session, folder)
         self.stack, self.runs = StackTab(self.session), RunsTab(self.session, folder)
         self.tabs = QTabWidget()
         for name, tab in (
@@ -149,7 +149,7 @@ class Window(QMainWindow):
         for action in (self.connecting, self.reconnecting, self.disconnecting):
             bar.addAction(action)
         bar.addSeparator()
-        bar.addWidget(self.kind)
+        self._kind_shown = bar.addWidget(self.kind)  # of what stands in a bar, the action alone can be hidden
         bar.addWidget(self.state)
         gap = QWidget()
         gap.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
@@ -212,7 +212,8 @@ class Window(QMainWindow):
     def _tell_activity(self) -> None:
         session = self.session
         connected, free = session.connected, session.activity in (Activity.IDLE, Activity.DISCONNECTED)
-        self.kind.setVisible(session.simulated)
+        assert self._kind_shown is not None
+        self._kind_shown.setVisible(session.simulated)
         self.safe.setEnabled(connected)
         self.connecting.setEnabled(free)
         self.reconnecting.setEnabled(free and session.connection is not None)
