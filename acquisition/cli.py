@@ -134,11 +134,16 @@ def run(
 
     Example: asot run field-sweep --bench simulated --out runs --set recipe.procedures.0.steps=21
     """
-    from acquisition.batch import all_finished, run_batch
     from acquisition.progress import Report
-    from instruments.manual import nobody
 
-    report = Report(as_json)
+    report, events = Report(as_json), _print_event if as_json else None
+    if dry_run:
+        from acquisition.plan import plan_recipe
+
+        plan_recipe(recipe, out, report, bench=bench, sample=sample, settings=_settings(settings), events=events)
+        return 0
+    from acquisition.batch import all_finished, run_batch
+    from instruments.manual import nobody
 
     def confirm(doubt: str) -> bool:
         if yes or not (sys.stdin and sys.stdin.isatty()):
@@ -162,13 +167,12 @@ def run(
         bench=bench,
         sample=sample,
         settings=_settings(settings),
-        dry_run=dry_run,
         realtime=realtime,
         resume=resume,
         retries=retries,
         confirm=confirm,
         prompt=operator,
-        events=_print_event if as_json else None,
+        events=events,
     )
     return 0 if all_finished(results) else 1
 
@@ -211,13 +215,13 @@ def plan(
 
     Example: asot plan asot-demo --target '0.5 %'
     """
-    from acquisition.batch import run_batch
+    from acquisition.plan import plan_recipe
     from acquisition.progress import Report
-    from acquisition.torque_planning import Questions
+    from acquisition.torque_planning import read_questions
 
-    run_batch(
-        recipe, out, Report(as_json), bench=bench, sample=sample, settings=_settings(settings), dry_run=True,
-        events=_print_event if as_json else None, questions=Questions(target, thicknesses),
+    plan_recipe(
+        recipe, out, Report(as_json), bench=bench, sample=sample, settings=_settings(settings),
+        events=_print_event if as_json else None, questions=read_questions(target, thicknesses),
     )  # fmt: skip
 
 

@@ -41,6 +41,11 @@ def _console(stderr: bool) -> Console:
     return console
 
 
+def _bench(bench: Bench) -> str:
+    kind = "bench" if bench.file.simulation is None else "simulated bench"
+    return f"{kind} {bench.file.name!r} with sample {bench.sample.name!r}"
+
+
 class Report:
     """Progress on standard error, results on standard output; with `json` standard output is left to the JSON.
 
@@ -59,15 +64,20 @@ class Report:
         """Say what is done now."""
         self._progress.print(f"· {text}", markup=False, soft_wrap=True)
 
-    def bench(
-        self, bench: Bench, recipe: Recipe, runs: Sequence[PlannedRun], expected: Mapping[int, Preflight]
-    ) -> None:
-        """Say what is open, and what `runs` of the recipe will do to it; `expected` is by number of the run."""
-        simulated = bench.file.simulation is not None
-        kind = "simulated bench" if simulated else "bench"
-        self.step(f"Opened the {kind} {bench.file.name!r} with sample {bench.sample.name!r}:")
+    def opened_bench(self, bench: Bench) -> None:
+        """Say what is open."""
+        self.step(f"Opened the {_bench(bench)}:")
         for role, entry in bench.describe().items():
             self._progress.print(f"    {role:<20} {entry['identity']}", style="dim", markup=False, soft_wrap=True)
+
+    def planned_bench(self, bench: Bench) -> None:
+        """Say what is planned on, without asking any instrument."""
+        self.step(f"Planned on the {_bench(bench)}; no instrument was asked")
+
+    def recipe(
+        self, recipe: Recipe, runs: Sequence[PlannedRun], expected: Mapping[int, Preflight], *, simulated: bool
+    ) -> None:
+        """Say what `runs` of the recipe will do; `expected` is by number of the run."""
         self._recipe = recipe
         self._durations = {number: entry.duration for number, entry in expected.items()}
         self._start = time.monotonic()

@@ -205,7 +205,10 @@ def _procedures(file: RecipeFile, sample: Sample, source: str) -> list[tuple[str
         here = f"{source} procedures.{index}"
         name = table.get("procedure")
         if not isinstance(name, str) or name not in PROCEDURES:
-            faults.append(f"{here}: key 'procedure' must be one of {', '.join(PROCEDURES)}. Received {name!r}.")
+            faults.append(
+                f"{here}: key 'procedure' must be one of {', '.join(PROCEDURES)}. Received {name!r}."
+                f"{configuration.suggestion(str(name), PROCEDURES)}"
+            )
             continue
         own = {key: value for key, value in table.items() if key not in ("procedure", "loop")}
         try:

@@ -20,7 +20,7 @@ from acquisition.heartbeat import Heartbeat
 from acquisition.journal import Journal
 from acquisition.journal_file import JournalError
 from acquisition.pace import Pace, Progress
-from acquisition.preflight import make_folder, preflight, require_space
+from acquisition.preflight import file_sizes, make_folder, require_space
 from acquisition.resume import EarlierRun, earlier_run, require_same, restore_balance, return_stage
 from acquisition.run_columns import columns_of
 from acquisition.states import Lifecycle, State
@@ -191,7 +191,7 @@ class Run:
             return_stage(earlier, bench)  # first: a scan round this place is held against the travel
             self.number = earlier.metadata["number"]
         self.procedure.check(bench)
-        require_space(self.folder, preflight(self.procedure, bench))
+        require_space(self.folder, file_sizes(self.procedure, bench))
         make_folder(self.folder)
         journal = self._begin(bench, earlier)
         state, reason = State.FINISHED, ""

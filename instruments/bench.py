@@ -159,7 +159,9 @@ class Bench:
         )
         for role, opener in openers.role_openers(connections, self.sample).items():
             try:
-                setattr(self, role, opener())
+                instrument = opener()
+                instrument.take_over()
+                setattr(self, role, instrument)
             except Exception as fault:  # whatever it is, the next instrument has its turn
                 self.faults[role] = fault
 
@@ -245,6 +247,10 @@ class Bench:
     def check_perpendicular_field(self, field: float) -> None:
         """Raise as `check_field` for `field` (T) along the normal; `InputError` where the bench cannot make one."""
         self.need("perpendicular_magnet").check_field(field)
+
+    def scan_origin(self) -> tuple[float, float]:
+        """Position (m) from which scans count: where the stage stands."""
+        return self.stage.position()
 
     def check_laser_power(self) -> float:
         """Power on the sample (W) now; raises as `power_on_sample` does."""

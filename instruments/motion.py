@@ -17,7 +17,7 @@ from instruments.safe_state import try_every_step
 
 _POLL = 0.05  # s between two looks at a moving axis
 _PATIENCE = 60.0  # s
-_USUAL_SPEED = math.radians(10)  # rad/s of a rotation mount, for planning
+_USUAL_VELOCITY = 10.0  # mm/s of a stage, degree/s of a mount: for a plan, until the controller was asked for its own
 
 
 class Esp300Axis:
@@ -50,7 +50,10 @@ class Esp300Axis:
         self.controller = controller
         self._axis = Axis(axis, controller)
         self._clock, self._travel, self._resolution = clock, travel, resolution
-        self.name = f"{name} (ESP300 axis {axis}, {controller.adapter.resource_name})"
+        self.name, self._velocity = name, _USUAL_VELOCITY
+
+    def take_over(self) -> None:
+        """Ask for the velocity; the axis stays where it is."""
         self._velocity = finite(self.name, "velocity", self._axis.ask("VA?"))
 
     def move_to(self, position: float) -> None:
@@ -87,7 +90,7 @@ class Esp300Axis:
             )
 
     def travel_time(self, start: float, stop: float) -> float:
-        """Time (s) of a move at the velocity that the controller had when it was opened."""
+        """Time (s) of a move at the velocity that the controller had when it was taken over, or else the usual one."""
         distance = abs(stop - start)
         return distance / self._velocity + _POLL / 2 if distance > self._resolution else 0.0
 
@@ -117,6 +120,11 @@ class Esp300Stage(Observed):
 
     def __init__(self, x: Esp300Axis, y: Esp300Axis) -> None:
         self._x, self._y = x, y
+
+    def take_over(self) -> None:
+        """Ask both axes for their velocities."""
+        self._x.take_over()
+        self._y.take_over()
 
     def check_move(self, x: float, y: float) -> None:
         """Raise `LimitError` where (x, y) in m lies outside the travel; sends nothing."""
@@ -173,6 +181,10 @@ class Esp300Rotator(Observed):
     def __init__(self, axis: Esp300Axis, role: str, zero: float) -> None:
         self._axis, self.role, self._zero, self.trim = axis, role, zero, 0.0
 
+    def take_over(self) -> None:
+        """Ask the axis for its velocity."""
+        self._axis.take_over()
+
     def move_to(self, angle: float) -> None:
         """Turn to `angle` (rad)."""
         self._axis.move_to(math.degrees(angle + self._zero + self.trim))
@@ -208,7 +220,11 @@ class FlippedQuarterWave:
     def __init__(self, rotator: Rotator, flip: DigitalOutput) -> None:
         self._rotator, self._flip = rotator, flip
         self._inserted = False
-        flip.write([False])
+
+    def take_over(self) -> None:
+        """Take the rotator over, and flip the plate out of the beam."""
+        self._rotator.take_over()
+        self._flip.write([False])
 
     @property
     def latest(self) -> LiveReading:
