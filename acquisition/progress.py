@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from acquisition.pace import duration
 from acquisition.preflight import Preflight
 from acquisition.recipe import PlannedRun, PlannedSample, Recipe
 from acquisition.runner import RunResult
@@ -24,14 +25,6 @@ from instruments import Bench
 
 if TYPE_CHECKING:
     from acquisition.demo import Series
-
-
-def duration(seconds: float) -> str:
-    """Time in the words of a lab: "35 s", "12 min", "3 h 10 min"."""
-    minutes = round(seconds / 60)
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def _console(stderr: bool) -> Console:

@@ -241,6 +241,21 @@ def load_run(path: str | Path) -> xarray.Dataset:
     return dataset
 
 
+def load_note(path: str | Path, name: str) -> str:
+    """Text of a note of a run file, "recipe" say, verbatim; InputError where there is no such file or note."""
+    import h5py
+
+    path = Path(path)
+    _check_signature(path)
+    try:
+        with h5py.File(path, "r") as file:
+            return _read_note(file, name)
+    except (OSError, RuntimeError, KeyError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"Run file {path} must hold the note {name!r}; {_one_line(error)}. Give another."
+        ) from None
+
+
 def verify_run(path: str | Path) -> None:
     """Compare a run file with the SHA-256 that was written beside it.
 
