@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,27 @@ from analysis.errors import InputError
 from analysis.run_file import load_note, load_run
 
 
-def recipe_left(run: Path) -> Recipe:
-    """Return the recipe in a run file with only the runs that are still to be measured, that of the file first.
+@dataclass(frozen=True)
+class RecipeLeft:
+    """What a recipe still lacks.
+
+    Attributes
+    ----------
+    run
+        Run file that ended early.
+    recipe
+        The recipe in it, with only the runs that are still to be measured, that of the file first.
+    batch
+        Id that its runs share.
+    """
+
+    run: Path
+    recipe: Recipe
+    batch: str
+
+
+def recipe_left(run: Path) -> RecipeLeft:
+    """Say what is left of the recipe in a run file.
 
     Raises
     ------
@@ -40,7 +59,7 @@ def recipe_left(run: Path) -> Recipe:
             f"Run {earlier.path.name} must follow from the recipe in it; it was started with {', '.join(differences)} "
             "beside it. Resume it with `asot run --resume` and the same --set."
         )
-    return replace(recipe, runs=left)
+    return RecipeLeft(earlier.path, replace(recipe, runs=left), metadata.get("batch", ""))
 
 
 def runs_left(earlier: EarlierRun, recipe: Recipe) -> tuple[PlannedRun, ...]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from acquisition.pace import duration
 from acquisition.recipe import Recipe, parse_recipe
 from analysis import configuration
+from analysis.errors import AsotError
 from analysis.result import Estimate
+from analysis.sample import Sample
 from instruments import Bench
 from instruments.planned_bench import planned_bench
 
@@ -54,15 +56,12 @@ class DryRun:
         What each run will do, by number.
     torque
         What its field sweeps will leave of the torque together, where they make a pair.
-    light_side
-        Of the film, "top" or "bottom".
     """
 
     question: Question
     recipe: Recipe
     expected: Mapping[int, Preflight]
     torque: Mapping[str, Estimate]
-    light_side: str
 
 
 class Planner:
@@ -70,14 +69,25 @@ class Planner:
 
     def __init__(self) -> None:
         self._benches: dict[tuple[object, ...], Bench] = {}
+        self.sample: Sample | None = None
+        """First sample of the recipe read last."""
+        self.light_side = "top"
+        """Of the film, on the bench asked about last."""
 
-    def dry_run(self, question: Question) -> DryRun:
+    def dry_run(self, question: Question, outdated: Callable[[], bool]) -> DryRun:
         """Read the recipe, hold every set-point against the limits, and say what it will do.
+
+        Parameters
+        ----------
+        question
+            What is asked about.
+        outdated
+            Whether nobody wants to know any more.
 
         Raises
         ------
         AsotError
-            Where it cannot be run as it stands.
+            Where it cannot be run as it stands, or is outdated.
         """
         from acquisition.plan import bench_settings, expect
         from procedures.planning import torque_plan
@@ -89,10 +99,15 @@ class Planner:
             planned.place: self._bench(question.bench, planned.file, bench_settings(planned, question.settings))
             for planned in recipe.samples
         }
-        expected = {run.number: expect(run, benches[run.sample.place]) for run in recipe.runs}
+        self.sample, self.light_side = recipe.samples[0].description, benches[0].light_side
+        expected: dict[int, Preflight] = {}
+        for run in recipe.runs:
+            if outdated():
+                raise AsotError("Something was changed meanwhile.")
+            expected[run.number] = expect(run, benches[run.sample.place])
         first = [run.procedure for run in recipe.runs if run.sample == recipe.samples[0]]
         plan = torque_plan(first, benches[0])
-        return DryRun(question, recipe, expected, plan.expected() if plan else {}, benches[0].light_side)
+        return DryRun(question, recipe, expected, plan.expected() if plan else {})
 
     def _bench(self, bench: str, sample: str, settings: Mapping[str, Any]) -> Bench:
         files = configuration.find("benches", bench), configuration.find("samples", sample)
@@ -123,16 +138,20 @@ def summary(answer: DryRun, shown: range) -> str:
     largest += [f"{1e3 * field:g} mT" if field else ""]
     values = ", ".join(text for text in largest if text)
     lines.append(f"{f'Up to {values}: within' if values else 'Within'} all limits")
-    if len(every) > 1 and shown:
-        one = answer.expected[shown[0]]
-        each = "each of its " if len(shown) > 1 else "this one: "
-        count = f"{len(shown)} runs: " if len(shown) > 1 else ""
-        lines.append(f"Of it {each}{count}{one.points:,} points, {duration(one.duration)}")
-    found = answer.expected[shown[0]].expected if shown else {}
-    rows = [(name, estimate) for name, estimate in (*found.items(), *answer.torque.items())]
-    if rows:
-        cells = "".join(
-            f"<tr><td>{name.replace('_', ' ')}&nbsp;&nbsp;</td><td>{estimate}</td></tr>" for name, estimate in rows
-        )
-        lines.append(f"Expected:<table cellspacing=0>{cells}</table>")
-    return "<br>".join(lines)
+    if not shown:
+        return "<br>".join(lines)
+    one = answer.expected[shown[0]]
+    if len(every) > 1:
+        each = f"{len(shown)} runs, each " if len(shown) > 1 else ""
+        lines.append(f"The chosen procedure: {each}{one.points:,} points, {duration(one.duration)}")
+    lines += [_table("Expected", one.expected), _table("All sweeps of the recipe together", answer.torque)]
+    return "<br>".join(line for line in lines if line)
+
+
+def _table(title: str, quantities: Mapping[str, Estimate]) -> str:
+    if not quantities:
+        return ""
+    rows = "".join(
+        f"<tr><td>{name.replace('_', ' ')}&nbsp;&nbsp;</td><td>{found}</td></tr>" for name, found in quantities.items()
+    )
+    return f"{title}:<table cellspacing=0>{rows}</table>"

@@ -43,6 +43,11 @@ class LatestJob(QObject):
         """Whether an answer is still to come."""
         return self._busy
 
+    @property
+    def outdated(self) -> bool:
+        """Whether another request waits; the job that is done may ask for it, and raise whatever it likes."""
+        return self._waiting is not None
+
     def submit(self, job: Callable[[], Any]) -> None:
         """Do `job`; returns at once."""
         self._count += 1

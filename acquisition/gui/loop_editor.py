@@ -88,6 +88,7 @@ class LoopEditor(QWidget):
     def _drop(self, row: _Row) -> None:
         self.rows.remove(row)
         self._layout.removeWidget(row)
+        row.hide()
         row.deleteLater()
 
     def _raise(self, row: _Row) -> None:
@@ -129,19 +130,21 @@ class _Row(QWidget):
         self.choice.setCurrentIndex(self.choice.findData(key))
         self.choice.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.choice.setMinimumContentsLength(9)
+        self.line.setCursorPosition(0)
         self.choice.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.choice.activated.connect(self._choose)
         self.line.textEdited.connect(lambda text: self._edit())
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        layout.addWidget(self.choice, stretch=2)
-        layout.addWidget(self.line, stretch=3)
+        layout.addWidget(self.choice)
+        layout.addWidget(self.line, stretch=1)
         for sign, tip, signal in (("↑", "Turn slower: one row up", self.raised), ("×", "Remove", self.dropped)):
             button = QToolButton()
             button.setText(sign)
             button.setToolTip(tip)
             button.setAutoRaise(True)
+            button.setFixedWidth(20)
             button.clicked.connect(lambda checked, signal=signal: signal.emit())
             layout.addWidget(button)
         self._mark()

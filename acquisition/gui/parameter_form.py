@@ -60,6 +60,7 @@ class ParameterForm(QWidget):
         self._name, self._kind = name, kind
         for section in self._sections:
             self._layout.removeWidget(section)
+            section.hide()
             section.deleteLater()
         self._sections, self.inputs = [], {}
         groups: dict[str, list[str]] = {}
@@ -85,41 +86,35 @@ class ParameterForm(QWidget):
             one.show_value(table.get(key))
             if key in SELDOM and (key in table or key in looped):
                 self._sections[-1].open()
-        self._enable()
 
-    def mark_faults(self, table: Mapping[str, Any], sample: Sample | None) -> bool:
+    def mark_faults(self, sample: Sample | None) -> bool:
         """Mark what `Measurement.from_table` refuses, each with its sentence; return whether there is anything."""
-        found = False
+        values = {key: one.value() for key, one in self.inputs.items() if key not in self._looped}
+        fault = ""
+        try:
+            self._enable(self._kind.from_table(values, self._name, sample))
+        except InputError as error:
+            fault = str(error)
         for key, one in self.inputs.items():
-            fault = "" if key in self._looped else self._fault(key, one.value(), table.get("path"), sample)
-            one.show_fault(fault)
-            found |= bool(fault)
-        self._enable()
-        return found
+            one.show_fault(self._fault(key, values, sample) if f"key {key!r}" in fault else "")
+        return bool(fault)
 
-    def _fault(self, key: str, value: Any, path: Any, sample: Sample | None) -> str:
-        table = {key: value} if path is None or key == "path" else {"path": path, key: value}
+    def _fault(self, key: str, values: Mapping[str, Any], sample: Sample | None) -> str:
+        """Sentence on one value; what a current may be depends on its path."""
+        table = {name: values[name] for name in ("path", key) if name in values}
         try:
             self._kind.from_table(table, self._name, sample)
         except InputError as error:
             return str(error)
         return ""
 
-    def _enable(self) -> None:
+    def _enable(self, procedure: Measurement) -> None:
+        """Put out of reach what does not matter: by loops, and by what pymeasure's `group_by` asks of other values."""
         for key, one in self.inputs.items():
-            of_use = all(self._holds(other, condition) for other, condition in one.parameter.group_by.items())
+            wanted = one.parameter.group_by.items()
+            of_use = all(condition(getattr(procedure, other, 0)) for other, condition in wanted)
             one.input.setEnabled(of_use and key not in self._looped)
             one.label.setEnabled(of_use)
-
-    def _holds(self, key: str, condition: Any) -> bool:
-        """Whether the parameter `key` is as pymeasure's `group_by` of another one asks for."""
-        if key not in self.inputs:
-            return False
-        try:
-            value = getattr(self._kind.from_table({key: self.inputs[key].value()}, self._name), key)
-        except InputError:
-            return True
-        return bool(condition(value) if callable(condition) else value == condition)
 
     def _heading(self, key: str) -> str:
         if key in SELDOM:

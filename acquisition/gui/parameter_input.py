@@ -14,7 +14,7 @@ from acquisition.gui.theme import alarm
 from acquisition.recipe_text import read_written, written, written_default
 from analysis.errors import InputError
 
-_LABEL_WIDTH = 124  # px
+_LABEL_WIDTH = 138  # px
 
 
 class ParameterInput(QWidget):

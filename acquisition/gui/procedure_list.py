@@ -27,6 +27,7 @@ class ProcedureList(QWidget):
         self._draft: RecipeDraft | None = None
         self.list = QListWidget()
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.list.setStyleSheet("QListWidget::item { padding: 2px; }")
         self.list.setAccessibleName("Procedures of the recipe")
         self.list.currentRowChanged.connect(self._choose)
         layout = QVBoxLayout(self)
@@ -35,7 +36,7 @@ class ProcedureList(QWidget):
         layout.addWidget(self.list)
         buttons = QHBoxLayout()
         buttons.setSpacing(2)
-        self.adding = self._button("Add", "Add a procedure behind this one", lambda: None)
+        self.adding = self._button("Add ▾", "Add a procedure behind this one", lambda: None)
         menu = QMenu(self)
         for name, kind in PROCEDURES.items():
             action = menu.addAction(name, lambda name=name: self._change(lambda draft: draft.add(name)))
@@ -43,6 +44,7 @@ class ProcedureList(QWidget):
             action.setToolTip((kind.__doc__ or "").splitlines()[0])
         menu.setToolTipsVisible(True)
         self.adding.setMenu(menu)
+        self.adding.setStyleSheet("QToolButton::menu-indicator { image: none; }")
         self.adding.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.duplicating = self._button(
             "Duplicate", "Put a copy behind it", lambda: self._change(RecipeDraft.duplicate)
@@ -70,7 +72,7 @@ class ProcedureList(QWidget):
         self.list.setCurrentRow(draft.place)
         self.list.blockSignals(False)
         rows = min(len(draft.procedures), _MOST_ROWS)
-        self.list.setFixedHeight(rows * max(self.list.sizeHintForRow(0), 18) + 2 * self.list.frameWidth() + 2)
+        self.list.setFixedHeight(rows * self.list.sizeHintForRow(0) + 2 * self.list.frameWidth())
         self.removing.setEnabled(len(draft.procedures) > 1)
         self.up.setEnabled(draft.place > 0)
         self.down.setEnabled(draft.place < len(draft.procedures) - 1)

@@ -15,8 +15,8 @@ from acquisition.gui.theme import BAD, DOUBTFUL, GOOD, alarm
 from acquisition.pace import Progress, duration
 from acquisition.states import FINAL, State
 
-COLUMNS = ("", "Run", "Sample", "State", "Progress", "Time left", "Result")
-NUMBER, RUN, SAMPLE, STATE, PROGRESS, LEFT, RESULT = range(len(COLUMNS))
+COLUMNS = ("", "Run", "Sample", "State", "Progress", "Time left, or result")
+NUMBER, RUN, SAMPLE, STATE, PROGRESS, RESULT = range(len(COLUMNS))
 _ROW = "application/x-asot-run"
 
 _STATES: dict[State, tuple[str, str]] = {
@@ -25,7 +25,7 @@ _STATES: dict[State, tuple[str, str]] = {
     State.PAUSED: ("‖ paused", DOUBTFUL),
     State.ABORTING: ("… aborting", DOUBTFUL),
     State.FINISHED: ("✓ finished", GOOD),
-    State.ABORTED: ("■ aborted", DOUBTFUL),
+    State.ABORTED: ("⊘ aborted", DOUBTFUL),
     State.FAILED: ("✗ failed", BAD),
     State.INTERRUPTED: ("✗ interrupted", BAD),
 }
@@ -148,7 +148,7 @@ class QueueModel(QAbstractTableModel):
         progress = _progress(one)
         if column == PROGRESS:
             return f"{progress.done} of {progress.total} points"
-        if column == LEFT:
+        if one.run.result is None:
             return time_left(progress.wall_time_left, progress.bench_time_left, self._session.simulated)
         return result_text(one)
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from PyQt6.QtCore import QModelIndex, QSize, Qt, QTimer, QUrl
-from PyQt6.QtGui import QAction, QDesktopServices, QKeySequence, QPainter
+from PyQt6.QtGui import QAction, QColor, QDesktopServices, QKeySequence, QPainter, QPalette
 from PyQt6.QtWidgets import (
     QAbstractItemView,
     QApplication,
@@ -27,7 +27,6 @@ from PyQt6.QtWidgets import (
 from acquisition.gui.latest_job import LatestJob
 from acquisition.gui.live_run import LiveRun
 from acquisition.gui.queue_model import (
-    LEFT,
     NUMBER,
     PROGRESS,
     RESULT,
@@ -39,6 +38,7 @@ from acquisition.gui.queue_model import (
     time_left,
 )
 from acquisition.gui.session import Session
+from acquisition.gui.theme import SERIES
 from acquisition.queue_progress import queue_progress
 from acquisition.recipe import Recipe
 from acquisition.runner import Run
@@ -102,7 +102,7 @@ class QueuePanel(QWidget):
         header.setHighlightSections(False)
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         header.setSectionResizeMode(RESULT, QHeaderView.ResizeMode.Stretch)
-        for column, width in ((NUMBER, 26), (RUN, 250), (SAMPLE, 110), (STATE, 92), (PROGRESS, 130), (LEFT, 110)):
+        for column, width in ((NUMBER, 26), (RUN, 200), (SAMPLE, 120), (STATE, 92), (PROGRESS, 120)):
             table.setColumnWidth(column, width)
         header.sectionResized.connect(lambda *sizes: self._fit.start())
         self._fit = QTimer(self)
@@ -328,9 +328,12 @@ class _ProgressBar(QStyledItemDelegate):
         assert painter is not None and style is not None
         style.drawPrimitive(QStyle.PrimitiveElement.PE_PanelItemViewItem, option, painter, option.widget)
         bar = QStyleOptionProgressBar()
-        bar.rect = option.rect.adjusted(3, 3, -3, -3)
-        bar.rect.setHeight(min(bar.rect.height(), 20))
-        bar.palette, bar.fontMetrics, bar.direction = option.palette, option.fontMetrics, option.direction
+        bar.rect = option.rect.adjusted(3, 2, -3, -2)
+        spare = bar.rect.height() - 18
+        bar.rect.adjust(0, max(spare // 2, 0), 0, -max(spare // 2, 0))
+        palette = QPalette(option.palette)
+        palette.setColor(QPalette.ColorRole.Highlight, QColor(SERIES[0]))
+        bar.palette, bar.fontMetrics, bar.direction = palette, option.fontMetrics, option.direction
         bar.state = QStyle.StateFlag.State_Enabled | QStyle.StateFlag.State_Horizontal
         bar.maximum, bar.progress = max(progress.total, 1), progress.done
         bar.text, bar.textVisible, bar.textAlignment = text, True, Qt.AlignmentFlag.AlignCenter

@@ -11,8 +11,7 @@ from acquisition.gui.latest_job import LatestJob
 from acquisition.gui.message import of_error
 from acquisition.gui.session import Session
 from acquisition.gui.theme import DOUBTFUL
-from acquisition.recipe import Recipe
-from acquisition.recipe_left import recipe_left
+from acquisition.recipe_left import RecipeLeft, recipe_left
 from acquisition.storage import Recovery, left_behind, recover
 from analysis.errors import AsotError
 
@@ -31,7 +30,7 @@ class RecoveryBar(QFrame):
     def __init__(self, session: Session, folder: Path) -> None:
         super().__init__()
         self._session = session
-        self._recovered: list[tuple[Path, Recipe]] = []
+        self._recovered: list[RecipeLeft] = []
         self._looking, self._recovering = LatestJob("look for journals", self), LatestJob("recover", self)
         self._looking.done.connect(self._tell_found)
         self._looking.failed.connect(lambda error: session.message_posted.emit(of_error(error)))
@@ -83,20 +82,20 @@ class RecoveryBar(QFrame):
         self.recovering.setEnabled(False)
         self.text.setText(f"Making run files in {folder} …")
 
-        def work() -> list[tuple[Recovery, Recipe | str]]:
+        def work() -> list[tuple[Recovery, RecipeLeft | str]]:
             return [(found, _what_is_left(found)) for found in recover(folder)]
 
         self._recovering.submit(work)
 
-    def _tell_recovered(self, answers: list[tuple[Recovery, Recipe | str]]) -> None:
+    def _tell_recovered(self, answers: list[tuple[Recovery, RecipeLeft | str]]) -> None:
         lines = []
         self._recovered = []
         for found, left in answers:
             line = f"{found.journal.stem} {found.found}."
             if isinstance(left, str):
                 line += f" {left}"
-            elif found.path is not None:
-                self._recovered.append((found.path, left))
+            else:
+                self._recovered.append(left)
             lines.append(line)
             self._session.post("info" if found.good else "error", line)
         self.text.setText("\n".join(lines))
@@ -108,9 +107,9 @@ class RecoveryBar(QFrame):
 
     def _resume(self) -> None:
         while self._recovered:
-            path, left = self._recovered[0]
-            first = left.runs[0]
-            self._session.enqueue(left, path.parent, resume=path, first=first.number)
+            left = self._recovered[0]
+            first = left.recipe.runs[0].number
+            self._session.enqueue(left.recipe, left.run.parent, left.run, first, left.batch)
             self._recovered.pop(0)
         self.hide()
 
@@ -123,8 +122,8 @@ class RecoveryBar(QFrame):
         self.resuming.setText("Resume" if connected else "Resume (connect first)")
 
 
-def _what_is_left(found: Recovery) -> Recipe | str:
-    """Recipe with the runs that are left, or why the run cannot be gone on with from here."""
+def _what_is_left(found: Recovery) -> RecipeLeft | str:
+    """What is left of its recipe, or why the run cannot be gone on with from here."""
     if found.path is None:
         return ""
     try:

@@ -11,7 +11,7 @@ from PyQt6.QtWidgets import QSizePolicy, QWidget
 from acquisition.gui.theme import SERIES, faint, ground, ink
 from analysis.sample import LayerTable, MediumTable, Sample
 
-_LEAST, _SPARE, _MEDIUM = 17, 26, 20  # px: a layer, what thick layers share beside it, a half-space
+_LEAST, _SPARE, _MEDIUM = 16, 22, 19  # px: a layer, what thick layers share beside it, a half-space
 
 
 @dataclass(frozen=True)

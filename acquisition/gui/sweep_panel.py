@@ -17,6 +17,7 @@ from PyQt6.QtWidgets import (
     QMessageBox,
     QPushButton,
     QScrollArea,
+    QSizePolicy,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -153,6 +154,9 @@ class SweepPanel(QWidget):
         self.outlook.setWordWrap(True)
         self.outlook.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.outlook.setAccessibleName("Dry run")
+        width = self.outlook.sizePolicy()
+        width.setHorizontalPolicy(QSizePolicy.Policy.Ignored)  # a long line must not widen the dock
+        self.outlook.setSizePolicy(width)
         self.start = QPushButton("Add to the queue")
         self.start.setShortcut("Ctrl+Return")
         self.start.setMinimumHeight(30)
@@ -169,7 +173,7 @@ class SweepPanel(QWidget):
         layout.addWidget(line_above)
         layout.addWidget(self.outlook)
         layout.addWidget(self.start)
-        self.setMinimumWidth(320)
+        self.setMinimumWidth(340)
         self._show_folder()
 
     def show_draft(self, draft: RecipeDraft) -> None:
@@ -226,38 +230,39 @@ class SweepPanel(QWidget):
 
     # ----------------------------------------------------------- the dry run
 
+    @property
+    def checking(self) -> bool:
+        """Whether the dry run of what stands here is still to come."""
+        return self._timer.isActive() or self._job.busy
+
     def _check(self) -> None:
         """Mark faults at once, and ask for a dry run when nothing was changed for a while."""
         self.answer = None
-        faulty = self.draft.kind is not None and self.form.mark_faults(self.draft.values, self._sample)
-        if faulty:
-            first = next(one.fault.text() for one in self.form.inputs.values() if one.fault.text())
-            self._tell_fault(first)
-            if self._sample is not None:
-                self._timer.stop()
-                self._wanted = False
-                self._tell_start()
-                return
-        self._timer.start()
+        if self._mark_faults():
+            self._timer.stop()
+            self._wanted = False
+        else:
+            self._timer.start()
         self._tell_start()
 
+    def _mark_faults(self) -> bool:
+        """Mark what no recipe takes; not before the sample is known, which says what a current density means."""
+        if self.draft.kind is None or self._sample is None or not self.form.mark_faults(self._sample):
+            return False
+        self._tell_fault(next(text for one in self.form.inputs.values() if (text := one.fault.text())))
+        return True
+
     def _ask(self) -> None:
-        if not self._job.busy and not self.answer:
-            self.outlook.setStyleSheet("")
-        draft, settings = self.draft, self._settings()
+        draft = self.draft
         beside = "" if draft.data.get("samples") or draft.data.get("sample") else self._sample_name()
-        question = Question(draft.text, draft.name, beside, self._bench_asked(), settings)
-        self._job.submit(lambda: self._planner.dry_run(question))
+        question = Question(draft.text, draft.name, beside, self._bench_asked(), self._settings())
+        self._job.submit(lambda: self._planner.dry_run(question, lambda: self._job.outdated))
 
     def _show_answer(self, answer: DryRun) -> None:
         if self._timer.isActive():
             return  # something was changed meanwhile
         self.answer = answer
-        first = answer.recipe.samples[0].description
-        if first != self._sample:
-            self._sample = first
-            self.form.mark_faults(self.draft.values, first)
-        self.drawing.show_sample(first, answer.light_side)
+        self._show_sample()
         self.outlook.setStyleSheet("")
         self.outlook.setText(summary(answer, self.draft.runs_shown()))
         self._tell_start()
@@ -273,7 +278,15 @@ class SweepPanel(QWidget):
             self.outlook.setText("The dry run failed; see the message.")
             raise error  # shown as what nothing caught
         self._tell_fault(" ".join([str(error), *getattr(error, "__notes__", ())]))
+        self._show_sample()
         self._tell_start()
+
+    def _show_sample(self) -> None:
+        sample, side = self._planner.sample, self._planner.light_side
+        if sample != self._sample:
+            self._sample = sample
+            self._mark_faults()
+        self.drawing.show_sample(sample, side)
 
     def _tell_fault(self, text: str) -> None:
         self.outlook.setStyleSheet(f"color: {alarm(self.palette()).name()};")
@@ -304,7 +317,7 @@ class SweepPanel(QWidget):
         """Put the runs into the queue; an unusually large measurement is asked about first."""
         answer = self.answer
         if answer is None:
-            self._wanted = self._timer.isActive() or self._job.busy
+            self._wanted = self.checking
             return
         points = sum(one.points for one in answer.expected.values())
         doubt = doubts(points, sum(one.duration for one in answer.expected.values()))
@@ -365,7 +378,7 @@ class SweepPanel(QWidget):
         self.folder_name.setToolTip(str(self.folder.resolve()))
 
     def _tell_start(self) -> None:
-        faulty = self.answer is None and not (self._timer.isActive() or self._job.busy)
+        faulty = self.answer is None and not self.checking
         connected = self._session.connected
         self.start.setEnabled(connected and not faulty)
         self.start.setText("Add to the queue" if connected else "Connect a bench to measure")
