@@ -163,7 +163,7 @@ def test_run_of_a_killed_process_is_offered_recovered_and_resumed_to_its_last_po
     folder = tmp_path / "elsewhere"
     bar, session = connected.recovery, connected.session
     assert not bar.isVisible()
-    told = killed_after(4, recipe("killed", steps=30).text, folder)
+    told = killed_after(4, recipe("killed", steps=20).text, folder)
     (journal,) = folder.glob("*.journal")
     connected.sweep.change_folder(folder)
     qtbot.waitUntil(bar.isVisible, timeout=20_000)
@@ -172,7 +172,7 @@ def test_run_of_a_killed_process_is_offered_recovered_and_resumed_to_its_last_po
     qtbot.waitUntil(lambda: bar.resuming.isVisible() and bar.resuming.isEnabled(), timeout=30_000)
     assert not journal.exists()
     with_first = load_run(journal.with_suffix(".h5"))
-    assert with_first.attrs["status"] == "interrupted" and told <= with_first.sizes["point"] < 120
+    assert with_first.attrs["status"] == "interrupted" and told <= with_first.sizes["point"] < 80
     bar.resuming.click()
     assert not bar.isVisible()
     (one,) = session.runs
@@ -180,8 +180,8 @@ def test_run_of_a_killed_process_is_offered_recovered_and_resumed_to_its_last_po
     assert one.run.result is not None and one.run.result.state is State.FINISHED, one.run.result
     assert one.run.result.path is not None
     complete = load_run(one.run.result.path)
-    assert complete.sizes["point"] == 120 and complete.attrs["batch"] == with_first.attrs["batch"]
-    assert sorted(complete["sequence"].to_numpy()) == list(range(120))
+    assert complete.sizes["point"] == 80 and complete.attrs["batch"] == with_first.attrs["batch"]
+    assert sorted(complete["sequence"].to_numpy()) == list(range(80))
     idle(connected, qtbot)
     with pytest.raises(InputError, match="Nothing is left to do"):
         recipe_left(one.run.result.path)

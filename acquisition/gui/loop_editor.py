@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from pymeasure.experiment.parameters import Parameter
-from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QLineEdit, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from acquisition.gui.theme import alarm
+from acquisition.gui.wheel import let_wheel_pass
 from acquisition.recipe_text import read_values, written_default, written_values
 from analysis.errors import InputError
 
@@ -131,7 +132,7 @@ class _Row(QWidget):
         self.choice.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.choice.setMinimumContentsLength(9)
         self.line.setCursorPosition(0)
-        self.choice.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        let_wheel_pass(self.choice)
         self.choice.activated.connect(self._choose)
         self.line.textEdited.connect(lambda text: self._edit())
         layout = QHBoxLayout(self)

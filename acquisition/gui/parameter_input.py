@@ -7,10 +7,11 @@ from typing import Any
 
 from pymeasure.display.inputs import ListInput
 from pymeasure.experiment.parameters import IntegerParameter, ListParameter, Parameter
-from PyQt6.QtCore import QEvent, QObject, Qt, pyqtSignal
+from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtWidgets import QComboBox, QGridLayout, QLabel, QLineEdit, QToolButton, QWidget
 
 from acquisition.gui.theme import alarm
+from acquisition.gui.wheel import let_wheel_pass
 from acquisition.recipe_text import read_written, written, written_default
 from analysis.errors import InputError
 
@@ -48,8 +49,7 @@ class ParameterInput(QWidget):
         if isinstance(parameter, ListParameter):
             choice: QComboBox = ListInput(parameter)
             choice.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-            choice.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-            choice.installEventFilter(self)
+            let_wheel_pass(choice)
             choice.activated.connect(lambda place: self.edited.emit())
             self.input = choice
         else:
@@ -111,14 +111,6 @@ class ParameterInput(QWidget):
         red = alarm(self.palette()).name()
         self.fault.setStyleSheet(f"color: {red};")
         self.input.setStyleSheet(f"border: 2px solid {red};" if text else "")
-
-    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802 - Qt's name
-        """Let a wheel scroll the form, not change a choice that it passes over."""
-        assert event is not None
-        if event.type() == QEvent.Type.Wheel:
-            event.ignore()
-            return True
-        return super().eventFilter(watched, event)
 
     def _tidy(self) -> None:
         if not self.fault.text():

@@ -14,6 +14,7 @@ from PyQt6.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
     QLabel,
+    QMenu,
     QStyle,
     QStyledItemDelegate,
     QStyleOptionProgressBar,
@@ -101,8 +102,9 @@ class QueuePanel(QWidget):
         rows.hide()
         header.setHighlightSections(False)
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        header.setSectionResizeMode(RESULT, QHeaderView.ResizeMode.Stretch)
-        for column, width in ((NUMBER, 26), (RUN, 200), (SAMPLE, 120), (STATE, 92), (PROGRESS, 120)):
+        for column in (RUN, RESULT):
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.Stretch)
+        for column, width in ((NUMBER, 26), (SAMPLE, 120), (STATE, 92), (PROGRESS, 120)):
             table.setColumnWidth(column, width)
         header.sectionResized.connect(lambda *sizes: self._fit.start())
         self._fit = QTimer(self)
@@ -120,6 +122,11 @@ class QueuePanel(QWidget):
             None, "Pause with the current off", "Shift+Space", lambda: self._session.pause(current_off=True),
             "Before the next point, the current at zero meanwhile",
         )  # fmt: skip
+        menu, button = QMenu(self), bar.itemAt(0).widget()  # type: ignore[union-attr]
+        assert isinstance(button, QToolButton)
+        menu.addAction(self.off)
+        button.setMenu(menu)
+        button.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
         self.skipping = self._action(bar, "Skip point", "Ctrl+K", self._skip, "Leave out the next point of this run")
         self.aborting = self._action(bar, "Abort", "Ctrl+.", self._abort, "End the selected runs; points are kept")
         self.aborting_all = self._action(

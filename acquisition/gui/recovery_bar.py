@@ -30,6 +30,7 @@ class RecoveryBar(QFrame):
     def __init__(self, session: Session, folder: Path) -> None:
         super().__init__()
         self._session = session
+        self._found = False  # journals that are still to be recovered
         self._recovered: list[RecipeLeft] = []
         self._looking, self._recovering = LatestJob("look for journals", self), LatestJob("recover", self)
         self._looking.done.connect(self._tell_found)
@@ -47,15 +48,13 @@ class RecoveryBar(QFrame):
         self.resuming.setToolTip("Go on at the first missing point, with what the recipe had after it")
         self.recovering.clicked.connect(self._recover)
         self.resuming.clicked.connect(self._resume)
-        dismiss = QToolButton()
-        dismiss.setText("Later")
-        dismiss.setToolTip("Nothing is lost: they are offered again at the next start")
-        dismiss.setAutoRaise(True)
-        dismiss.clicked.connect(self.hide)
+        self.dismissing = QToolButton()
+        self.dismissing.setAutoRaise(True)
+        self.dismissing.clicked.connect(self.hide)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(8, 4, 4, 4)
         layout.addWidget(self.text, stretch=1)
-        for widget in (self.recovering, self.resuming, dismiss):
+        for widget in (self.recovering, self.resuming, self.dismissing):
             layout.addWidget(widget)
         self.hide()
         session.activity_changed.connect(lambda activity: self._enable())
@@ -73,7 +72,7 @@ class RecoveryBar(QFrame):
         what = "A run was" if len(journals) == 1 else f"{len(journals)} runs were"
         names = ", ".join(journal.stem for journal in journals[:3]) + (", …" if len(journals) > 3 else "")
         self.text.setText(f"{what} interrupted in {self._folder}: {names}. Every measured point is in the journal.")
-        self._recovered = []
+        self._found, self._recovered = True, []
         self._enable()
         self.show()
 
@@ -89,7 +88,7 @@ class RecoveryBar(QFrame):
 
     def _tell_recovered(self, answers: list[tuple[Recovery, RecipeLeft | str]]) -> None:
         lines = []
-        self._recovered = []
+        self._found, self._recovered = False, []
         for found, left in answers:
             line = f"{found.journal.stem} {found.found}."
             if isinstance(left, str):
@@ -114,7 +113,9 @@ class RecoveryBar(QFrame):
         self.hide()
 
     def _enable(self) -> None:
-        self.recovering.setVisible(not self._recovered)
+        self.recovering.setVisible(self._found)
+        self.dismissing.setText("Later" if self._found else "Dismiss")
+        self.dismissing.setToolTip("Nothing is lost: it is offered again at the next start" if self._found else "")
         self.recovering.setEnabled(not self._recovering.busy)
         self.resuming.setVisible(bool(self._recovered))
         connected = self._session.connected

@@ -34,6 +34,7 @@ from acquisition.gui.section import Section
 from acquisition.gui.session import Session
 from acquisition.gui.stack_drawing import StackDrawing
 from acquisition.gui.theme import alarm
+from acquisition.gui.wheel import let_wheel_pass
 from acquisition.preflight import doubts
 from acquisition.recipe import Recipe, parse_recipe
 from analysis import configuration
@@ -101,6 +102,7 @@ class SweepPanel(QWidget):
     def _build(self) -> None:
         self.sample, self.drawing = QComboBox(), StackDrawing()
         self.sample.setEditable(True)
+        let_wheel_pass(self.sample)
         self.sample.addItems(configuration.names("samples"))
         self.sample.setToolTip("A name in the configuration folders, or the path of a .toml file")
         self.sample.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
