@@ -199,8 +199,7 @@ class SweepPanel(QWidget):
             self.form.show_procedure(self.draft.table["procedure"], kind)
             self.form.show_table(self.draft.values, self.draft.loop)
             self.loops.show_loop(self.draft.loop, {key: one.parameter for key, one in self.form.inputs.items()})
-            if self.draft.loop:
-                self.loop_section.open()
+            self.loop_section.heading.setChecked(bool(self.draft.loop))
         self._check()
 
     # ----------------------------------------------------------- what is edited
