@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import click
 
+from acquisition.cli_reproduce import reproduce
 from acquisition.cli_runs import recipe_commands, runs
 from analysis.errors import AsotError, InputError
 
@@ -32,6 +33,7 @@ def bench() -> None:
 
 app.add_command(runs)
 app.add_command(recipe_commands)
+app.add_command(reproduce)
 
 
 set_option = click.option(
@@ -111,7 +113,7 @@ def demo(out: Path, bench: str, sample: str, settings: tuple[str, ...], as_json:
 @click.argument("recipe")
 @out_option("runs")
 @recipe_bench
-@click.option("--dry-run", is_flag=True, help="Check limits, count points, estimate the duration; measure nothing.")
+@click.option("--dry-run", is_flag=True, help="Check limits, count points, estimate the duration; open nothing.")
 @click.option("--realtime", is_flag=True, help="Let a simulated bench take as long as a real one.")
 @click.option("--resume", metavar="RUN", default="", help="Go on with a run that ended early: path, stem or id.")
 @click.option("--retries", default=1, show_default=True, help="Further tries of a point at which an instrument failed.")
@@ -211,7 +213,7 @@ def plan(
     thicknesses: str,
     as_json: bool,
 ) -> None:
-    """Say what RECIPE would do and find: points, duration, limits, size, signals and uncertainties; measure nothing.
+    """Say what RECIPE would do and find: points, duration, limits, size, signals and uncertainties; open nothing.
 
     Example: asot plan asot-demo --target '0.5 %'
     """
@@ -239,18 +241,23 @@ def plan(
     help="Compare control samples with this bottom-surface torque conductivity, e.g. '2.3e5 S/m'; by default with that "
     "of a thick film among the runs.",
 )
+@click.option("--report", "page", type=click.Path(path_type=Path), help="Write one HTML page with numbers and figures.")
+@click.option("--figures", type=click.Path(path_type=Path), help="Folder for all figures as SVG, PDF and PNG.")
 @json_option
 def analyze(
     paths: tuple[Path, ...],
     current_density: str | None,
     blank: tuple[Path, ...],
     reference_conductivity: str | None,
+    page: Path | None,
+    figures: Path | None,
     as_json: bool,
 ) -> int:
     """Turn run files, or folders of them, into torques with uncertainties.
 
-    Example: asot analyze asot-demo --json
+    Example: asot analyze asot-demo --report asot-demo/report.html
     """
+    from acquisition.analysis_output import write_output
     from acquisition.progress import Report
     from analysis.configuration import option_quantity
     from analysis.run_analysis import analyze as analyze_runs
@@ -274,6 +281,9 @@ def analyze(
             report.finding(finding)
     for warning in result.warnings:
         click.echo(f"asot: warning: {warning}", err=True)
+    choices = {"current density": current_density, "reference conductivity": reference_conductivity}
+    choices["blank"] = ", ".join(map(str, blank))
+    write_output(result, paths, page, figures, {name: text for name, text in choices.items() if text})
     return 0 if result.samples or result.findings else 1
 
 

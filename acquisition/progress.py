@@ -9,22 +9,25 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
 from acquisition.pace import duration
 from acquisition.preflight import Preflight
 from acquisition.recipe import PlannedRun, PlannedSample, Recipe
-from acquisition.runner import RunResult
 from acquisition.states import State
-from analysis.finding import Finding
-from analysis.result import TorqueResult
-from analysis.sample_analysis import SampleAnalysis
-from analysis.thickness_series import SeriesAnalysis
+from analysis.typography import estimate_text
 from instruments import Bench
 
 if TYPE_CHECKING:
-    from acquisition.demo import Series
+    from rich.progress import Progress
+
+    from acquisition.runner import RunResult
+    from analysis.finding import Finding
+    from analysis.published import Comparison
+    from analysis.published_series import PublishedSeries
+    from analysis.result import TorqueResult
+    from analysis.sample_analysis import SampleAnalysis
+    from analysis.thickness_series import SeriesAnalysis
 
 
 def _console(stderr: bool) -> Console:
@@ -101,6 +104,8 @@ class Report:
     @contextmanager
     def run(self, run: PlannedRun) -> Iterator[Callable[[int], None]]:
         """Show a bar for one run, and one for what `bench` told of; yields what is told how many points are done."""
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
         columns = (
             TextColumn("    {task.description}"), BarColumn(bar_width=24), TextColumn("{task.fields[done]}"),
             TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
@@ -205,7 +210,19 @@ class Report:
         self._result.print(table)
         self._budget(result)
 
-    def demo_result(self, sample: SampleAnalysis, series: Series, warnings: Sequence[str]) -> None:
+    def comparisons(self, comparisons: Sequence[Comparison]) -> None:
+        """Print published values beside those found."""
+        table = Table(box=None)
+        for column in ("figure", "quantity", "published", "found", "comparison", "from"):
+            table.add_column(column, justify="right" if column in ("published", "found") else "left")
+        for row in comparisons:
+            quantity = f"{row.published.label} ({row.note})" if row.origin == "simulated bench" else row.published.label
+            cells = (row.figure, escape(quantity), row.published_text, estimate_text(row.found), row.words, row.origin)
+            table.add_row(*cells)
+        self._result.print()
+        self._result.print(table)
+
+    def demo_result(self, sample: SampleAnalysis, series: PublishedSeries, warnings: Sequence[str]) -> None:
         """Print what the demonstration found."""
         self.sample_result(sample)
         result = series.result

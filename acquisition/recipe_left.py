@@ -12,7 +12,7 @@ from acquisition.recipe import PlannedRun, Recipe, parse_recipe
 from acquisition.resume import EarlierRun, read_earlier_run
 from analysis import configuration
 from analysis.errors import InputError
-from analysis.run_file import load_note, load_run
+from analysis.run_file import load_note, read_metadata
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def runs_left(earlier: EarlierRun, recipe: Recipe) -> tuple[PlannedRun, ...]:
     done = set(range(number)) | ({number} if earlier.finished else set())
     for path in earlier.path.parent.glob("run-*.h5"):
         try:
-            attributes = load_run(path).attrs
+            attributes = read_metadata(path)
         except InputError:
             continue
         if batch and attributes.get("batch") == batch and attributes["status"] == "finished":

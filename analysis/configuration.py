@@ -7,7 +7,7 @@ import math
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -170,10 +170,14 @@ def parse_assignments(items: Iterable[str]) -> dict[str, Any]:
 
 @cache
 def units() -> UnitRegistry[Any]:
-    """Return the one unit registry; made at the first use, since it takes a while."""
+    """Return the one unit registry; made at the first use, since it takes a while without pint's cache of it."""
     from pint import UnitRegistry
+    from platformdirs import user_cache_path
 
-    return UnitRegistry()
+    try:
+        return UnitRegistry(cache_folder=user_cache_path("asot", appauthor=False) / "units")
+    except Exception:  # the folder cannot be written, or holds a file that was cut short: pickle raises various types
+        return UnitRegistry()
 
 
 def quantity(value: object, unit: str) -> float:
@@ -209,6 +213,7 @@ def _is_number(text: str) -> bool:
     return True
 
 
+@lru_cache(maxsize=4096)
 def _with_unit(text: str, unit: str, example: str) -> float:
     import pint
 

@@ -14,6 +14,9 @@ from analysis.stack import ComplexArray, FloatArray
 MEASURED_SERIES = Path(__file__).parent / "data" / "py_thickness_asot.csv"
 """Published Py series; its source stands in the file."""
 
+CALIBRATION_SERIES = Path(__file__).parent / "data" / "py_thickness_calibration.csv"
+"""Published calibration series of the same kind of films; what is known of its scale stands in the file."""
+
 MEASURED_CURRENT_DENSITY = 1e11
 """Current density (A/m^2) to which the published series is scaled."""
 

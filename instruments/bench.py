@@ -60,7 +60,8 @@ _BY_HAND = dict.fromkeys(
 class Bench:
     """Instruments by role, the sample under them, and the time they live in. Use it as a context manager.
 
-    `open_bench` gives a complete one, `open_what_answers` one whose `faults` tell of the rest.
+    `open_bench` gives a complete one, `open_what_answers` one whose `faults` tell of the rest,
+    `planned_bench.planned_bench` one without instruments, to plan on.
 
     Attributes
     ----------

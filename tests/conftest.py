@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from acquisition import catalogue
 from instruments import Bench, open_bench
 from instruments.simulation.visa_backend import open_sessions
 from instruments.simulation.wire import SimulatedWire
@@ -59,6 +60,14 @@ def clean_wires() -> Iterator[tuple[list[Any], ...]]:
     assert (refused, left) == ([], [])
 
 
+@pytest.fixture(autouse=True)
+def run_index(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An index of runs of the test's own, in a folder that does not exist yet."""
+    path: Path = tmp_path_factory.mktemp("cache") / "asot" / "runs.sqlite"
+    monkeypatch.setattr(catalogue, "index_path", lambda: path)
+    return path
+
+
 @pytest.fixture
 def open_simulated(clean_wires: object) -> Iterator[Callable[..., Bench]]:
     """Open simulated benches by name, with settings, dots written as two underscores; they are closed at the end."""
@@ -96,8 +105,9 @@ def window(qtbot: QtBot, qapp: QApplication, tmp_path: Path, monkeypatch: pytest
     shown.show()
     yield shown
     unexpected = shown.errors.details.toPlainText() if shown.errors.isVisible() else ""
-    with qtbot.waitSignal(shown.session.closed, timeout=30_000):
-        shown.close_at_once()
+    if shown.isEnabled():  # else the test has closed it
+        with qtbot.waitSignal(shown.session.closed, timeout=30_000):
+            shown.close_at_once()
     shown.deleteLater()
     qapp.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
     assert not unexpected, unexpected

@@ -103,8 +103,9 @@ def test_series_is_printed_and_drawn_and_stands_in_the_json(
     assert found is not None
     Report().series_result(found)
     assert "Thickness series: py08, py20, py40; same current density" in capsys.readouterr().out
-    (axes,) = found.figure().axes
-    assert axes.get_xlabel() == "Film thickness (nm)"
+    angles, residuals = found.figure().axes
+    assert residuals.get_xlabel() == "Film thickness (nm)"
+    assert len(angles.get_legend().get_texts()) == 4
 
 
 def test_film_of_another_thickness_than_stated_is_named(series: tuple[Path, Analysis]) -> None:

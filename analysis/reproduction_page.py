@@ -1,0 +1,68 @@
+"""The page of a reproduction: published values beside those found here, and the figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from analysis.page import drawing, render
+from analysis.published import Comparison
+from analysis.report_origin import runs_rows
+from analysis.typography import estimate_text, typeset
+
+if TYPE_CHECKING:
+    from analysis.published_series import PublishedSeries
+    from analysis.report_figures import ReportFigure
+    from analysis.run_sources import RunSource
+
+_ORIGINS = ("measured series", "simulated bench", "model")
+
+
+def reproduction_html(
+    comparisons: Sequence[Comparison],
+    figures: Sequence[ReportFigure],
+    series: PublishedSeries,
+    warnings: Sequence[str],
+    runs: Sequence[RunSource],
+    *,
+    quick: bool,
+) -> str:
+    """Page of a reproduction.
+
+    Parameters
+    ----------
+    comparisons, figures, warnings
+        What is shown.
+    series
+        The measured series, for its fits under other assumptions.
+    runs
+        Run files of the simulated bench.
+    quick
+        Whether there was no bench.
+
+    Returns
+    -------
+    str
+        HTML that needs nothing beside it.
+    """
+    groups = []
+    for origin in _ORIGINS:
+        rows = [_row(comparison) for comparison in comparisons if comparison.origin == origin]
+        if rows:
+            groups.append((origin, rows))
+    context = {
+        "title": "The paper's figures and numbers, " + ("from the model" if quick else "measured again"),
+        "groups": groups,
+        "variants": [("as fitted", estimate_text(series.result.efficiency))]
+        + [(name, estimate_text(estimate)) for name, estimate in series.variants.items()],
+        "figures": [drawing(figure) for figure in figures],
+        "warnings": warnings,
+        "runs": runs_rows(runs),
+        "quick": quick,
+    }
+    return render("reproduction.html.j2", context)
+
+
+def _row(comparison: Comparison) -> tuple[str, ...]:
+    label, found = typeset(comparison.published.label), estimate_text(comparison.found)
+    return comparison.figure, label, comparison.published_text, found, comparison.words, comparison.note
