@@ -13,12 +13,12 @@ from acquisition.plan import EventListener, bench_settings, expect, read_recipe
 from acquisition.preflight import Preflight, doubts, require_writable
 from acquisition.progress import Report
 from acquisition.recipe import PlannedRun, PlannedSample, Recipe
+from acquisition.recipe_left import runs_left
 from acquisition.resume import EarlierRun, find_run, read_earlier_run, restore_balance, return_stage
 from acquisition.run_queue import Queue
 from acquisition.runner import Run, RunResult
 from acquisition.states import State
 from analysis.errors import InputError
-from analysis.run_file import load_run
 from instruments import Bench, open_bench
 from instruments.bench import DEFAULT_BENCH
 from instruments.manual import Prompt, nobody
@@ -87,7 +87,7 @@ def run_batch(
         _ask(doubts(points, 0.0), confirm)  # before each of so many set-points is looked at
     require_writable(out)
     earlier = read_earlier_run(find_run(resume, out)) if resume else None
-    left = _left(earlier, loaded) if earlier else loaded.runs
+    left = runs_left(earlier, loaded) if earlier else loaded.runs
 
     def opener(planned: PlannedSample) -> Bench:
         return open_bench(
@@ -221,37 +221,6 @@ def _measure(
         )  # fmt: skip
     with open_bars:
         return queue.execute(lambda run: bench)
-
-
-def _left(earlier: EarlierRun, recipe: Recipe) -> tuple[PlannedRun, ...]:
-    """Runs still to be measured: not those before the earlier run, nor those that finished since."""
-    number, batch = earlier.metadata["number"], earlier.metadata.get("batch")
-    planned = recipe.runs[number] if number < len(recipe.runs) else None
-    same = planned and (planned.name, planned.sample.description.name) == (
-        earlier.metadata["procedure"], earlier.metadata["sample_name"],
-    )  # fmt: skip
-    if not same:
-        raise InputError(
-            f"Run {earlier.path.name} must belong to recipe {recipe.name!r}; it is run {number + 1} of a recipe, "
-            f"{earlier.metadata['procedure']} on {earlier.metadata['sample_name']}, and this one has "
-            + (f"{planned.name} on {planned.sample.description.name} there" if planned else f"{len(recipe.runs)}")
-            + ". Give the recipe, sample and --set that it was started with."
-        )
-    done = set(range(number)) | ({number} if earlier.finished else set())
-    for path in earlier.path.parent.glob("run-*.h5"):
-        try:
-            attributes = load_run(path).attrs
-        except InputError:
-            continue
-        if batch and attributes.get("batch") == batch and attributes["status"] == "finished":
-            done.add(attributes["number"])
-    left = tuple(run for run in recipe.runs if run.number not in done)
-    if not left:
-        raise InputError(
-            f"Run {earlier.path.name} must belong to a recipe that still lacks points; it and all that follow are "
-            "finished. Nothing is left to do."
-        )
-    return left
 
 
 def all_finished(results: list[RunResult]) -> bool:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from acquisition.pace import duration
 from acquisition.preflight import Preflight
 from acquisition.recipe import PlannedRun, PlannedSample, Recipe
 from acquisition.states import State
@@ -27,14 +28,6 @@ if TYPE_CHECKING:
     from analysis.result import TorqueResult
     from analysis.sample_analysis import SampleAnalysis
     from analysis.thickness_series import SeriesAnalysis
-
-
-def duration(seconds: float) -> str:
-    """Time in the words of a lab: "35 s", "12 min", "3 h 10 min"."""
-    minutes = round(seconds / 60)
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def _console(stderr: bool) -> Console:

@@ -129,6 +129,18 @@ def recover(folder: Path) -> Iterator[Recovery]:
             yield Recovery(journal, None, str(error), good=False)
 
 
+def left_behind(folder: Path) -> list[Path]:
+    """Journals in `folder` with which `recover` would do something; looks, and leaves everything as it is."""
+    return [journal for journal in sorted(folder.glob(f"*{JOURNAL_SUFFIX}")) if not _is_alive(journal)]
+
+
+def _is_alive(journal: Path) -> bool:
+    try:
+        return not is_empty(journal) and is_held(journal)
+    except AsotError:
+        return False  # damaged: `recover` says how
+
+
 def _recover(journal: Path) -> Recovery:
     target = journal.with_suffix(RUN_SUFFIX)
     if is_empty(journal):

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from acquisition.progress import Report, duration
+from acquisition.pace import duration
+from acquisition.progress import Report
 from analysis.configuration import option_quantity
 from analysis.errors import InputError, describe
 from analysis.planned_series import SeriesDesign, best_thicknesses, candidates

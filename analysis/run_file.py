@@ -249,6 +249,20 @@ def load_run(path: str | Path) -> xarray.Dataset:
     return dataset
 
 
+def read_notes(path: str | Path) -> dict[str, str]:
+    """Read the texts that are kept in a run file: bench, sample, recipe, safe state and whatever else, by name.
+
+    That of the metadata is left out, and the note `twin`, the secrets of a simulated bench, is never opened.
+
+    Raises
+    ------
+    RunFileError
+        As `load_run` does.
+    """
+    with _opened(Path(path)) as file:
+        return {name: _read_note(file, name) for name in file["entry/notes"] if name not in ("metadata", "twin")}
+
+
 def run_dataset(
     columns: Sequence[Column], values: Mapping[str, FloatArray], attributes: Mapping[str, Any]
 ) -> xarray.Dataset:

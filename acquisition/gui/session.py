@@ -201,7 +201,9 @@ class Session(QObject):
             raise InputError(f"Bench must be connected for {what}; it is not. Connect it first.")
         self._jobs.put(lambda: self._do(what, job, then))
 
-    def enqueue(self, recipe: Recipe, folder: Path, resume: Path | None = None, first: int = 0) -> list[LiveRun]:
+    def enqueue(
+        self, recipe: Recipe, folder: Path, resume: Path | None = None, first: int = 0, batch: str = ""
+    ) -> list[LiveRun]:
         """Put the runs of a recipe into the queue and begin to measure.
 
         Parameters
@@ -214,6 +216,8 @@ class Session(QObject):
             Run file or journal with which run `first` of the recipe goes on.
         first
             Number of the first run; those before it are left out.
+        batch
+            Id of the batch that the runs go on with; "" for one of their own.
 
         Returns
         -------
@@ -224,7 +228,7 @@ class Session(QObject):
         if self.bench.faults:
             roles = ", ".join(self.bench.faults)
             raise InputError(f"Every instrument must answer before a run; not so: {roles}. Mend that and reconnect.")
-        batch = secrets.token_hex(4)
+        batch = batch or secrets.token_hex(4)
         added = [
             live_run(planned, recipe, folder, batch, resume if planned.number == first else None)
             for planned in recipe.runs

@@ -53,6 +53,11 @@ def ink(palette: QPalette) -> QColor:
     return palette.color(QPalette.ColorRole.Text)
 
 
+def alarm(palette: QPalette) -> QColor:
+    """Text that tells of a fault: red, light enough on dark ground."""
+    return QColor("#FF8A80") if is_dark(palette) else QColor(BAD)
+
+
 def faint(palette: QPalette) -> QColor:
     """Lines that help the eye and must not be seen first."""
     colour = ink(palette)

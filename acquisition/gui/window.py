@@ -30,6 +30,7 @@ from acquisition.gui.message import Message, of_error
 from acquisition.gui.message_panel import ErrorBar, MessagePanel
 from acquisition.gui.prompts import Prompts
 from acquisition.gui.queue_panel import QueuePanel
+from acquisition.gui.recovery_bar import RecoveryBar
 from acquisition.gui.runs_tab import RunsTab
 from acquisition.gui.session import Activity, Connection, Session
 from acquisition.gui.stack_tab import StackTab
@@ -67,6 +68,8 @@ class Window(QMainWindow):
         self.bench = BenchPanel(self.session)
         self.sweep = SweepPanel(self.session, folder)
         self.queue = QueuePanel(self.session)
+        self.recovery = RecoveryBar(self.session, folder)
+        self.sweep.folder_changed.connect(self.recovery.look)
         self.measure, self.align = MeasureTab(self.session), AlignTab(self.session, folder)
         self.stack, self.runs = StackTab(self.session), RunsTab(self.session, folder)
         self.tabs = QTabWidget()
@@ -78,6 +81,7 @@ class Window(QMainWindow):
         layout = QVBoxLayout(centre)
         layout.setContentsMargins(4, 4, 4, 4)
         layout.addWidget(ErrorBar(self.session))
+        layout.addWidget(self.recovery)
         layout.addWidget(self.tabs, stretch=1)
         self.setCentralWidget(centre)
 
