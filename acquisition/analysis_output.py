@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -10,9 +9,7 @@ import click
 from analysis.run_analysis import Analysis
 
 
-def write_output(
-    analysis: Analysis, paths: Sequence[Path], page: Path | None, figures: Path | None, choices: Mapping[str, str]
-) -> None:
+def write_output(analysis: Analysis, page: Path | None, figures: Path | None) -> None:
     """Write the report to `page` and all figures to the folder `figures`, where they are asked for.
 
     Raises
@@ -22,9 +19,8 @@ def write_output(
     """
     if page is not None:
         from analysis.report import write_report
-        from analysis.run_sources import run_sources
 
-        write_report(page, analysis, run_sources(paths), choices)
+        write_report(page, analysis)
         click.echo(f"Wrote {page}", err=True)
     if figures is not None:
         from analysis.report_figures import write_figures

@@ -1,4 +1,4 @@
-"""Runs the procedures of a recipe, sample by sample: dry run, progress, resume, and events for other programs."""
+"""Runs the procedures of a recipe, sample by sample: progress, resume, and events for other programs."""
 
 from __future__ import annotations
 
@@ -9,24 +9,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from acquisition.preflight import Preflight, doubts, free_space, preflight, require_space, require_writable
+from acquisition.plan import EventListener, bench_settings, expect, read_recipe
+from acquisition.preflight import Preflight, doubts, require_writable
 from acquisition.progress import Report
-from acquisition.recipe import PlannedRun, PlannedSample, Recipe, load_recipe
+from acquisition.recipe import PlannedRun, PlannedSample, Recipe
+from acquisition.recipe_left import runs_left
 from acquisition.resume import EarlierRun, find_run, read_earlier_run, restore_balance, return_stage
 from acquisition.run_queue import Queue
 from acquisition.runner import Run, RunResult
 from acquisition.states import State
-from acquisition.torque_planning import NO_QUESTIONS, Questions, tell_torque
 from analysis.errors import InputError
-from analysis.run_file import load_run
 from instruments import Bench, open_bench
 from instruments.bench import DEFAULT_BENCH
-from instruments.errors import LimitError
 from instruments.manual import Prompt, nobody
 from procedures import Reading
-
-EventListener = Callable[[dict[str, Any]], None]
-"""Takes one event: {"event": "plan" | "start" | "point" | "end", ...}."""
 
 
 def run_batch(
@@ -37,14 +33,12 @@ def run_batch(
     bench: str = "",
     sample: str = "",
     settings: Mapping[str, Any],
-    dry_run: bool = False,
     realtime: bool = False,
     resume: str = "",
     retries: int = 1,
     confirm: Callable[[str], bool] = lambda doubt: False,
     prompt: Prompt = nobody,
     events: EventListener | None = None,
-    questions: Questions = NO_QUESTIONS,
 ) -> list[RunResult]:
     """Open a bench and run a recipe on it.
 
@@ -63,8 +57,6 @@ def run_batch(
         Names in config, or paths; "" for those of the recipe, or the simulated bench and its sample.
     settings
         Keys set beside the files: recipe., bench., sample. or twin.
-    dry_run
-        Hold every set-point against the limits and estimate, but measure nothing.
     realtime
         Let a simulated bench take as long as a real one.
     resume
@@ -78,47 +70,36 @@ def run_batch(
         Asks a person to do what hands have to do, on a bench that is not simulated.
     events
         Called with each event, after the commit of the point that it tells of.
-    questions
-        What a dry run is to answer beside what the recipe would do.
 
     Returns
     -------
     list of RunResult
-        One per procedure; none after a dry run.
+        One per procedure.
 
     Raises
     ------
     InputError, LimitError
         Before anything is measured, where files, settings or set-points cannot be right.
     """
-
-    def keys(group: str) -> dict[str, Any]:
-        return {key.removeprefix(group): value for key, value in settings.items() if key.startswith(group)}
-
-    loaded = load_recipe(recipe, keys("recipe."), sample=sample, sample_settings=keys("sample."))
-    others = {key: value for key, value in settings.items() if not key.startswith(("recipe.", "sample."))}
+    loaded = read_recipe(recipe, sample, settings)
     points = sum(run.procedure.point_count() for run in loaded.runs)
-    if doubts(points, 0.0) and not dry_run:
+    if doubts(points, 0.0):
         _ask(doubts(points, 0.0), confirm)  # before each of so many set-points is looked at
     require_writable(out)
-    earlier = read_earlier_run(find_run(resume, out)) if resume and not dry_run else None
-    left = _left(earlier, loaded) if earlier else loaded.runs
+    earlier = read_earlier_run(find_run(resume, out)) if resume else None
+    left = runs_left(earlier, loaded) if earlier else loaded.runs
 
     def opener(planned: PlannedSample) -> Bench:
         return open_bench(
             bench or loaded.bench or DEFAULT_BENCH, planned.file,
-            settings={**others, **planned.settings}, realtime=realtime, prompt=prompt,
+            settings=bench_settings(planned, settings), realtime=realtime, prompt=prompt,
         )  # fmt: skip
 
     with _BenchBySample(opener) as benches:
         expected = _expected(left, benches)
-        report.bench(benches.holding(left[0].sample), loaded, left, expected)
-        if dry_run:
-            _tell_plan(left, expected, out, report, events)
-            for planned in loaded.samples:
-                sweeps = [run.procedure for run in left if run.sample == planned]
-                tell_torque(sweeps, benches.holding(planned), report, events, questions)
-            return []
+        first = benches.holding(left[0].sample)
+        report.opened_bench(first)
+        report.recipe(loaded, left, expected, simulated=first.file.simulation is not None)
         if not doubts(points, 0.0) and (doubt := doubts(points, sum(entry.duration for entry in expected.values()))):
             _ask(doubt, confirm)
         batch = (earlier.metadata.get("batch") if earlier else "") or secrets.token_hex(4)
@@ -169,16 +150,8 @@ def _expected(runs: tuple[PlannedRun, ...], benches: _BenchBySample) -> dict[int
 
     The first sample comes last, and its bench stays open.
     """
-    expected = {}
-    for run in sorted(runs, key=lambda run: (-run.sample.place, run.number)):
-        opened = benches.holding(run.sample)
-        try:
-            run.procedure.check(opened)
-        except LimitError as error:
-            error.add_note(f"This is run {run.number + 1}, on sample {run.sample.description.name}.")
-            raise
-        expected[run.number] = preflight(run.procedure, opened)
-    return expected
+    in_turn = sorted(runs, key=lambda run: (-run.sample.place, run.number))
+    return {run.number: expect(run, benches.holding(run.sample)) for run in in_turn}
 
 
 def _ask(doubt: str, confirm: Callable[[str], bool]) -> None:
@@ -186,28 +159,6 @@ def _ask(doubt: str, confirm: Callable[[str], bool]) -> None:
         raise InputError(
             f"Recipe must be confirmed: {doubt}. Look at it with `asot plan RECIPE`; if it is meant, add --yes."
         )
-
-
-def _tell_plan(
-    runs: tuple[PlannedRun, ...],
-    expected: Mapping[int, Preflight],
-    out: Path,
-    report: Report,
-    events: EventListener | None,
-) -> None:
-    for run in runs:
-        entry, sample = expected[run.number], run.sample.description.name
-        report.planned(f"{run.number + 1} {run.name}: {sample}, {run.procedure.title()}", entry)
-        if events is not None:
-            events({"event": "plan", "run": run.number, "procedure": run.name, "sample": sample, **entry.as_dict()})
-    free = free_space(out)
-    size = sum(entry.file_size for entry in expected.values())
-    report.step(f"All within the limits; at most {size / 1e6:.0f} MB of files, {free / 1e6:,.0f} MB free in {out}")
-    doubt = doubts(sum(entry.points for entry in expected.values()), sum(entry.duration for entry in expected.values()))
-    if doubt:
-        report.step(f"It will have to be confirmed: {doubt}")
-    largest = max(expected.values(), key=lambda entry: entry.file_size)
-    require_space(out, largest)
 
 
 def _measure(
@@ -259,7 +210,7 @@ def _measure(
             }
         )
 
-    queue = Queue(bench, on_begin=begin, on_end=end)
+    queue = Queue(on_begin=begin, on_end=end)
     for run in runs:
         queue.add(
             Run(
@@ -269,38 +220,7 @@ def _measure(
             )
         )  # fmt: skip
     with open_bars:
-        return queue.execute()
-
-
-def _left(earlier: EarlierRun, recipe: Recipe) -> tuple[PlannedRun, ...]:
-    """Runs still to be measured: not those before the earlier run, nor those that finished since."""
-    number, batch = earlier.metadata["number"], earlier.metadata.get("batch")
-    planned = recipe.runs[number] if number < len(recipe.runs) else None
-    same = planned and (planned.name, planned.sample.description.name) == (
-        earlier.metadata["procedure"], earlier.metadata["sample_name"],
-    )  # fmt: skip
-    if not same:
-        raise InputError(
-            f"Run {earlier.path.name} must belong to recipe {recipe.name!r}; it is run {number + 1} of a recipe, "
-            f"{earlier.metadata['procedure']} on {earlier.metadata['sample_name']}, and this one has "
-            + (f"{planned.name} on {planned.sample.description.name} there" if planned else f"{len(recipe.runs)}")
-            + ". Give the recipe, sample and --set that it was started with."
-        )
-    done = set(range(number)) | ({number} if earlier.finished else set())
-    for path in earlier.path.parent.glob("run-*.h5"):
-        try:
-            attributes = load_run(path).attrs
-        except InputError:
-            continue
-        if batch and attributes.get("batch") == batch and attributes["status"] == "finished":
-            done.add(attributes["number"])
-    left = tuple(run for run in recipe.runs if run.number not in done)
-    if not left:
-        raise InputError(
-            f"Run {earlier.path.name} must belong to a recipe that still lacks points; it and all that follow are "
-            "finished. Nothing is left to do."
-        )
-    return left
+        return queue.execute(lambda run: bench)
 
 
 def all_finished(results: list[RunResult]) -> bool:

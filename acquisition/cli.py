@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import click
 
 from acquisition.cli_reproduce import reproduce
-from acquisition.cli_runs import recipe_commands, runs
+from acquisition.cli_runs import choices_commands, recipe_commands, runs
 from analysis.errors import AsotError, InputError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -34,6 +34,7 @@ def bench() -> None:
 app.add_command(runs)
 app.add_command(recipe_commands)
 app.add_command(reproduce)
+app.add_command(choices_commands)
 
 
 set_option = click.option(
@@ -113,7 +114,7 @@ def demo(out: Path, bench: str, sample: str, settings: tuple[str, ...], as_json:
 @click.argument("recipe")
 @out_option("runs")
 @recipe_bench
-@click.option("--dry-run", is_flag=True, help="Check limits, count points, estimate the duration; measure nothing.")
+@click.option("--dry-run", is_flag=True, help="Check limits, count points, estimate the duration; open nothing.")
 @click.option("--realtime", is_flag=True, help="Let a simulated bench take as long as a real one.")
 @click.option("--resume", metavar="RUN", default="", help="Go on with a run that ended early: path, stem or id.")
 @click.option("--retries", default=1, show_default=True, help="Further tries of a point at which an instrument failed.")
@@ -136,11 +137,16 @@ def run(
 
     Example: asot run field-sweep --bench simulated --out runs --set recipe.procedures.0.steps=21
     """
-    from acquisition.batch import all_finished, run_batch
     from acquisition.progress import Report
-    from instruments.manual import nobody
 
-    report = Report(as_json)
+    report, events = Report(as_json), _print_event if as_json else None
+    if dry_run:
+        from acquisition.plan import plan_recipe
+
+        plan_recipe(recipe, out, report, bench=bench, sample=sample, settings=_settings(settings), events=events)
+        return 0
+    from acquisition.batch import all_finished, run_batch
+    from instruments.manual import nobody
 
     def confirm(doubt: str) -> bool:
         if yes or not (sys.stdin and sys.stdin.isatty()):
@@ -164,15 +170,31 @@ def run(
         bench=bench,
         sample=sample,
         settings=_settings(settings),
-        dry_run=dry_run,
         realtime=realtime,
         resume=resume,
         retries=retries,
         confirm=confirm,
         prompt=operator,
-        events=_print_event if as_json else None,
+        events=events,
     )
     return 0 if all_finished(results) else 1
+
+
+@app.command()
+@out_option("runs")
+@click.option("--bench", default="", help="Connect to this bench at once: a name in config/benches, or a path.")
+@sample_option
+@click.option("--realtime", is_flag=True, help="Let a simulated bench take as long as a real one.")
+@set_option
+def gui(out: Path, bench: str, sample: str, realtime: bool, settings: tuple[str, ...]) -> int:
+    """Open the lab window: bench, alignment, sweeps, queue, plots and runs.
+
+    Example: asot gui --bench simulated
+    """
+    from acquisition.gui.application import show_window
+    from acquisition.gui.session import Connection
+
+    return show_window(out, Connection(bench, sample, _settings(settings), realtime) if bench else None)
 
 
 @app.command()
@@ -192,22 +214,30 @@ def plan(
     thicknesses: str,
     as_json: bool,
 ) -> None:
-    """Say what RECIPE would do and find: points, duration, limits, size, signals and uncertainties; measure nothing.
+    """Say what RECIPE would do and find: points, duration, limits, size, signals and uncertainties; open nothing.
 
     Example: asot plan asot-demo --target '0.5 %'
     """
-    from acquisition.batch import run_batch
+    from acquisition.plan import plan_recipe
     from acquisition.progress import Report
-    from acquisition.torque_planning import Questions
+    from acquisition.torque_planning import read_questions
 
-    run_batch(
-        recipe, out, Report(as_json), bench=bench, sample=sample, settings=_settings(settings), dry_run=True,
-        events=_print_event if as_json else None, questions=Questions(target, thicknesses),
+    plan_recipe(
+        recipe, out, Report(as_json), bench=bench, sample=sample, settings=_settings(settings),
+        events=_print_event if as_json else None, questions=read_questions(target, thicknesses),
     )  # fmt: skip
 
 
 @app.command()
 @paths_argument
+@click.option("--choices", default="", help="Analysis file: a name in config/analyses, or a path.")
+@click.option(
+    "--set",
+    "settings",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="Replace a key: sample. of every sample, analysis. of the analysis file. May be repeated.",
+)
 @click.option("--current-density", help="Report torques at this, e.g. '5e10 A/m^2'; by default at that of the runs.")
 @click.option(
     "--blank",
@@ -222,22 +252,35 @@ def plan(
 )
 @click.option("--report", "page", type=click.Path(path_type=Path), help="Write one HTML page with numbers and figures.")
 @click.option("--figures", type=click.Path(path_type=Path), help="Folder for all figures as SVG, PDF and PNG.")
+@click.option("--bootstrap", type=click.IntRange(2), help="Replicates of each sample from the residuals of its loops.")
+@click.option(
+    "--scheduler", help="Address of a dask scheduler, or local: the parts run on its workers (asot[cluster])."
+)
+@click.option("--workers", type=click.IntRange(1), help="Processes; by default one per processor for many files.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for result.h5, result.json and result.csv.")
 @json_option
 def analyze(
     paths: tuple[Path, ...],
+    choices: str,
+    settings: tuple[str, ...],
     current_density: str | None,
     blank: tuple[Path, ...],
     reference_conductivity: str | None,
     page: Path | None,
     figures: Path | None,
+    bootstrap: int | None,
+    scheduler: str | None,
+    workers: int | None,
+    out: Path | None,
     as_json: bool,
 ) -> int:
-    """Turn run files, or folders of them, into torques with uncertainties.
+    """Turn run files, folders of them or patterns into torques with uncertainties.
 
-    Example: asot analyze asot-demo --report asot-demo/report.html
+    Example: asot analyze asot-demo --out results --report results/report.html
     """
     from acquisition.analysis_output import write_output
     from acquisition.progress import Report
+    from analysis.choices import read_choices
     from analysis.configuration import option_quantity
     from analysis.run_analysis import analyze as analyze_runs
 
@@ -247,7 +290,16 @@ def analyze(
         if reference_conductivity is None
         else option_quantity("--reference-conductivity", reference_conductivity, "S/m")
     )
-    result = analyze_runs(paths, current_density=density, blank=blank, reference_conductivity=reference)
+    result = analyze_runs(
+        paths,
+        current_density=density,
+        blank=blank,
+        reference_conductivity=reference,
+        choices=read_choices(choices, _settings(settings)),
+        bootstrap=bootstrap,
+        workers=workers,
+        scheduler=scheduler,
+    )
     if as_json:
         print(json.dumps(result.as_dict()))
     else:
@@ -259,10 +311,14 @@ def analyze(
         for finding in result.findings:
             report.finding(finding)
     for warning in result.warnings:
-        click.echo(f"asot: warning: {warning}", err=True)
-    choices = {"current density": current_density, "reference conductivity": reference_conductivity}
-    choices["blank"] = ", ".join(map(str, blank))
-    write_output(result, paths, page, figures, {name: text for name, text in choices.items() if text})
+        click.echo(f"asot: warning: {' '.join(warning.split())}", err=True)
+    if out is not None:
+        from acquisition.provenance import program
+        from analysis.result_file import write_results
+
+        for path in write_results(result, out, program()):
+            click.echo(f"asot: wrote {path}", err=True)
+    write_output(result, page, figures)
     return 0 if result.samples or result.findings else 1
 
 

@@ -13,7 +13,7 @@ from acquisition.states import State
 from analysis.demo_figure import demo_figure
 from analysis.errors import AnalysisError, AsotError
 from analysis.figure_style import publication_style, save
-from analysis.measured_series import REPORTED_CURRENT_DENSITY, fit_measured_series
+from analysis.published_series import REPORTED_CURRENT_DENSITY, fit_published_series
 from analysis.run_analysis import analyze
 
 
@@ -56,7 +56,7 @@ def demo(
         raise AnalysisError("; ".join(analysis.warnings))
     measured = analysis.samples[0]
     report.step("Fitting the measured Py thickness series with the same model")
-    series = fit_measured_series()
+    series = fit_published_series()
 
     document = {**analysis.as_dict(), "series": series.as_dict()}
     try:

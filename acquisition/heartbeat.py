@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from acquisition.interlock import END, SILENT
-from acquisition.storage import child_environment
+from analysis.child_process import child_environment
 from instruments import Bench
 from instruments.clock import WallClock
 from instruments.errors import DeviceError

@@ -65,3 +65,11 @@ class Pace:
         wall = max(self._wall_now - self._wall_start, 1e-9) / measured
         bench = (self._bench_now - self._bench_start) / measured
         return Progress(self.done, self.total, 1 / wall, left * bench, left * wall)
+
+
+def duration(seconds: float) -> str:
+    """Time in the words of a lab: "35 s", "12 min", "3 h 10 min"."""
+    minutes = round(seconds / 60)
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"

@@ -27,17 +27,30 @@ _PER_POINT = 40  # bytes that the journal needs for a point beside its numbers
 
 
 @dataclass(frozen=True)
-class Preflight:
-    """What a run will do.
+class FileSizes:
+    """What a run will store.
 
     Attributes
     ----------
     points
         Number of points, at most.
-    duration
-        Expected duration (s) on the clock of the bench, at most.
     file_size, journal_size
         Bytes, at most (the file is compressed).
+    """
+
+    points: int
+    file_size: int
+    journal_size: int
+
+
+@dataclass(frozen=True)
+class Preflight(FileSizes):
+    """What a run will do, and store.
+
+    Attributes
+    ----------
+    duration
+        Expected duration (s) on the clock of the bench, at most.
     largest_current
         Amplitude (A peak).
     largest_current_density
@@ -48,10 +61,7 @@ class Preflight:
         What it is expected to find, by quantity.
     """
 
-    points: int
     duration: float
-    file_size: int
-    journal_size: int
     largest_current: float
     largest_current_density: float
     largest_field: float
@@ -62,17 +72,26 @@ class Preflight:
         return {**vars(self), "expected": {name: estimate.as_dict() for name, estimate in self.expected.items()}}
 
 
-def preflight(procedure: Measurement, bench: Bench) -> Preflight:
-    """Say what a run will do; sends nothing. Limits are held by `Measurement.check`."""
+def file_sizes(procedure: Measurement, bench: Bench) -> FileSizes:
+    """Say what a run will store; sends nothing."""
     points = procedure.point_count()
     numbers = 8 * points * len(columns_of(procedure))
     waveforms = points * procedure.waveform_bytes(bench)
-    currents = procedure.largest_currents()
-    return Preflight(
+    return FileSizes(
         points,
-        procedure.duration(bench),
         2 * numbers + waveforms + _OVERHEAD,  # the raw columns, and what is derived from them beside them
         numbers + waveforms + _PER_POINT * points + _OVERHEAD,
+    )
+
+
+def preflight(procedure: Measurement, bench: Bench) -> Preflight:
+    """Say what a run will do; sends nothing. Limits are held by `Measurement.check`."""
+    sizes, currents = file_sizes(procedure, bench), procedure.largest_currents()
+    return Preflight(
+        sizes.points,
+        sizes.file_size,
+        sizes.journal_size,
+        procedure.duration(bench),
         max(currents.values(), default=0.0),
         bench.sample.current_density(currents.get("sample", 0.0)),
         procedure.highest_field(),
@@ -94,7 +113,7 @@ def free_space(folder: Path) -> int:
     return shutil.disk_usage(_existing(folder)).free
 
 
-def require_space(folder: Path, expected: Preflight) -> None:
+def require_space(folder: Path, expected: FileSizes) -> None:
     """Raise AsotError where the disk has less than twice what journal and run file need side by side."""
     need = 2 * (expected.file_size + expected.journal_size)
     free = free_space(folder)

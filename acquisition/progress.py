@@ -9,31 +9,25 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from acquisition.pace import duration
 from acquisition.preflight import Preflight
 from acquisition.recipe import PlannedRun, PlannedSample, Recipe
-from acquisition.runner import RunResult
 from acquisition.states import State
-from analysis.finding import Finding
-from analysis.result import TorqueResult
-from analysis.sample_analysis import SampleAnalysis
-from analysis.thickness_series import SeriesAnalysis
 from analysis.typography import estimate_text
 from instruments import Bench
 
 if TYPE_CHECKING:
-    from analysis.measured_series import MeasuredSeries
+    from rich.progress import Progress
+
+    from acquisition.runner import RunResult
+    from analysis.finding import Finding
     from analysis.published import Comparison
-
-
-def duration(seconds: float) -> str:
-    """Time in the words of a lab: "35 s", "12 min", "3 h 10 min"."""
-    minutes = round(seconds / 60)
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
+    from analysis.published_series import PublishedSeries
+    from analysis.result import TorqueResult
+    from analysis.sample_analysis import SampleAnalysis
+    from analysis.thickness_series import SeriesAnalysis
 
 
 def _console(stderr: bool) -> Console:
@@ -41,6 +35,11 @@ def _console(stderr: bool) -> Console:
     if not console.is_terminal:
         console.width = 120  # a file or a pipe has no width of its own
     return console
+
+
+def _bench(bench: Bench) -> str:
+    kind = "bench" if bench.file.simulation is None else "simulated bench"
+    return f"{kind} {bench.file.name!r} with sample {bench.sample.name!r}"
 
 
 class Report:
@@ -61,15 +60,20 @@ class Report:
         """Say what is done now."""
         self._progress.print(f"· {text}", markup=False, soft_wrap=True)
 
-    def bench(
-        self, bench: Bench, recipe: Recipe, runs: Sequence[PlannedRun], expected: Mapping[int, Preflight]
-    ) -> None:
-        """Say what is open, and what `runs` of the recipe will do to it; `expected` is by number of the run."""
-        simulated = bench.file.simulation is not None
-        kind = "simulated bench" if simulated else "bench"
-        self.step(f"Opened the {kind} {bench.file.name!r} with sample {bench.sample.name!r}:")
+    def opened_bench(self, bench: Bench) -> None:
+        """Say what is open."""
+        self.step(f"Opened the {_bench(bench)}:")
         for role, entry in bench.describe().items():
             self._progress.print(f"    {role:<20} {entry['identity']}", style="dim", markup=False, soft_wrap=True)
+
+    def planned_bench(self, bench: Bench) -> None:
+        """Say what is planned on, without asking any instrument."""
+        self.step(f"Planned on the {_bench(bench)}; no instrument was asked")
+
+    def recipe(
+        self, recipe: Recipe, runs: Sequence[PlannedRun], expected: Mapping[int, Preflight], *, simulated: bool
+    ) -> None:
+        """Say what `runs` of the recipe will do; `expected` is by number of the run."""
         self._recipe = recipe
         self._durations = {number: entry.duration for number, entry in expected.items()}
         self._start = time.monotonic()
@@ -100,6 +104,8 @@ class Report:
     @contextmanager
     def run(self, run: PlannedRun) -> Iterator[Callable[[int], None]]:
         """Show a bar for one run, and one for what `bench` told of; yields what is told how many points are done."""
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
         columns = (
             TextColumn("    {task.description}"), BarColumn(bar_width=24), TextColumn("{task.fields[done]}"),
             TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
@@ -158,8 +164,9 @@ class Report:
         table = Table(title=escape(analysis.sample.name), title_justify="left", show_header=False, box=None)
         for name, value, note in _rows(result, f"at {result.current_density.value:.3g} A/m^2"):
             table.add_row(name, value, note)
-        imaginary = result.checks["imaginary_torque"]
-        table.add_row("Im(torque), to be 0", str(imaginary), f"chi2 {result.chi2:.2g} for {result.dof} dof")
+        imaginary = result.checks.get("imaginary_torque")
+        if imaginary is not None:
+            table.add_row("Im(torque), to be 0", str(imaginary), f"chi2 {result.chi2:.2g} for {result.dof} dof")
         self._result.print(table)
         self._budget(result)
 
@@ -216,7 +223,7 @@ class Report:
         self._result.print()
         self._result.print(table)
 
-    def demo_result(self, sample: SampleAnalysis, series: MeasuredSeries, warnings: Sequence[str]) -> None:
+    def demo_result(self, sample: SampleAnalysis, series: PublishedSeries, warnings: Sequence[str]) -> None:
         """Print what the demonstration found."""
         self.sample_result(sample)
         result = series.result

@@ -30,6 +30,15 @@ PACKAGES = (
 _SECRET = re.compile(r"\btwin\.[\w.]+=.*", re.DOTALL)  # what a simulated bench hides has a note of its own
 
 
+def program() -> dict[str, Any]:
+    """Say which program computes: `python`, `packages` and `git` of `provenance`, not where and when."""
+    return {
+        "python": platform.python_version(),
+        "packages": _versions(),
+        "git": _git_state(Path(__file__).resolve().parents[1]),
+    }
+
+
 def provenance() -> dict[str, Any]:
     """Describe the program that runs.
 
@@ -42,9 +51,7 @@ def provenance() -> dict[str, Any]:
         It never raises: what cannot be found out is left out or None.
     """
     return {
-        "python": platform.python_version(),
-        "packages": _versions(),
-        "git": _git_state(Path(__file__).resolve().parents[1]),
+        **program(),
         "platform": platform.platform(),
         "host": platform.node(),
         "command": [_SECRET.sub("twin...", argument) for argument in sys.argv],

@@ -160,15 +160,42 @@ def load_recipe(
     """
     path = configuration.find("recipes", recipe)
     text = configuration.read_text(path)
-    data = configuration.override(configuration.parse_toml(text, str(path)), settings or {}, str(path))
-    file = configuration.validate(RecipeFile, data, str(path))
-    samples = _samples(file, sample, sample_settings or {}, str(path))
+    return parse_recipe(text, str(path), settings, sample=sample, sample_settings=sample_settings)
+
+
+def parse_recipe(
+    text: str,
+    source: str,
+    settings: Mapping[str, Any] | None = None,
+    *,
+    sample: str = "",
+    sample_settings: Mapping[str, Any] | None = None,
+) -> Recipe:
+    """Read a recipe from its text.
+
+    Parameters
+    ----------
+    text
+        What stands in the file, or would.
+    source
+        What errors call it.
+    settings, sample, sample_settings
+        As for `load_recipe`.
+
+    Raises
+    ------
+    InputError
+        As from `load_recipe`.
+    """
+    data = configuration.override(configuration.parse_toml(text, source), settings or {}, source)
+    file = configuration.validate(RecipeFile, data, source)
+    samples = _samples(file, sample, sample_settings or {}, source)
     runs: list[PlannedRun] = []
     for planned in samples:
-        for name, procedure in _procedures(file, planned.description, str(path)):
+        for name, procedure in _procedures(file, planned.description, source):
             runs.append(PlannedRun(len(runs), name, procedure, planned))
     if len(runs) > MANY_RUNS:
-        raise InputError(describe(str(path), f"make at most {MANY_RUNS} runs", len(runs), "Shorten its lists."))
+        raise InputError(describe(source, f"make at most {MANY_RUNS} runs", len(runs), "Shorten its lists."))
     return Recipe(file.name, text, samples, tuple(runs), file.bench, file.comment, tuple(file.tags))
 
 
@@ -205,7 +232,10 @@ def _procedures(file: RecipeFile, sample: Sample, source: str) -> list[tuple[str
         here = f"{source} procedures.{index}"
         name = table.get("procedure")
         if not isinstance(name, str) or name not in PROCEDURES:
-            faults.append(f"{here}: key 'procedure' must be one of {', '.join(PROCEDURES)}. Received {name!r}.")
+            faults.append(
+                f"{here}: key 'procedure' must be one of {', '.join(PROCEDURES)}. Received {name!r}."
+                f"{configuration.suggestion(str(name), PROCEDURES)}"
+            )
             continue
         own = {key: value for key, value in table.items() if key not in ("procedure", "loop")}
         try:

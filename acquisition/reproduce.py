@@ -17,7 +17,6 @@ from analysis.errors import AnalysisError
 from analysis.figure_style import publication_style, save
 from analysis.finding import Finding
 from analysis.loops import CHANNELS
-from analysis.measured_series import MeasuredSeries, fit_measured_series
 from analysis.micromagnetics import exchange_length
 from analysis.optics import DEFAULT_WAVELENGTH
 from analysis.page import write_page
@@ -32,10 +31,12 @@ from analysis.paper_figures import (
     figure_3d,
 )  # fmt: skip
 from analysis.published import Comparison, Origin, comparison_csv, published_values
+from analysis.published_series import PublishedSeries, fit_published_series
 from analysis.report_figures import ReportFigure
 from analysis.reproduction_page import reproduction_html
 from analysis.result import Estimate
 from analysis.run_analysis import Analysis, analyze
+from analysis.run_groups import run_files
 from analysis.run_sources import run_sources
 from analysis.sample import Sample, read_sample
 from analysis.sample_analysis import SampleAnalysis
@@ -82,7 +83,7 @@ def reproduce(out: Path, report: Report, *, quick: bool) -> dict[str, Any]:
     sample, _ = read_sample("py32-fused-silica")
     silicon, _ = read_sample("py-series-silicon")
     report.step("Fitting the measured Py thickness series")
-    series = fit_measured_series()
+    series = fit_published_series()
     _from_measured_series(done, series)
     done.figures.append(_figure("fig-1c", "Fig. 1c: stack, tilt over its largest value, and what the light sees.",
                                 partial(figure_1c, sample)))  # fmt: skip
@@ -106,7 +107,7 @@ def reproduce(out: Path, report: Report, *, quick: bool) -> dict[str, Any]:
             save(figure.draw(), out / figure.name)
     write_page(out / "reproduction.json", json.dumps(document, indent=2) + "\n")
     write_page(out / "reproduction.csv", comparison_csv(done.comparisons))
-    runs = run_sources(done.folders) if done.folders else []
+    runs = run_sources(run_files(done.folders)) if done.folders else []
     write_page(
         out / "reproduction.html",
         reproduction_html(done.comparisons, done.figures, series, done.warnings, runs, quick=quick),
@@ -116,7 +117,7 @@ def reproduce(out: Path, report: Report, *, quick: bool) -> dict[str, Any]:
     return document
 
 
-def _from_measured_series(done: Reproduction, series: MeasuredSeries) -> None:
+def _from_measured_series(done: Reproduction, series: PublishedSeries) -> None:
     for name in _TORQUES:
         found: Estimate | None = getattr(series.result, name)
         done.compare("3d", name, found, "measured series", "uncertainty from the residual scatter")

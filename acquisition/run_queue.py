@@ -1,4 +1,4 @@
-"""The queue: runs one after the other on one bench; one that fails does not stop the next."""
+"""The queue: runs one after the other; one that fails does not stop the next."""
 
 from __future__ import annotations
 
@@ -7,29 +7,26 @@ from collections.abc import Callable
 
 from acquisition.runner import Run, RunResult
 from acquisition.states import State
-from analysis.errors import InputError
+from analysis.errors import AsotError, InputError
 from instruments import Bench
 
 
 class Queue:
-    """Runs in order. Window and command line both use it; any thread may add, remove and abort.
+    """Runs in order. Window and command line both use it; any thread may add, move, remove and abort.
 
     Parameters
     ----------
-    bench
-        The open bench on which all of them run.
     on_begin, on_end
         Called in the thread that measures, before and after each run.
     """
 
     def __init__(
         self,
-        bench: Bench,
         *,
         on_begin: Callable[[Run], None] | None = None,
         on_end: Callable[[Run, RunResult], None] | None = None,
     ) -> None:
-        self._bench, self._on_begin, self._on_end = bench, on_begin, on_end
+        self._on_begin, self._on_end = on_begin, on_end
         self._runs: list[Run] = []
         self._lock = threading.Lock()
         self._executing = False
@@ -52,9 +49,33 @@ class Queue:
             self._runs.append(run)
         return run
 
+    def move(self, run: Run, before: Run | None) -> None:
+        """Put a run that has not begun before another one that has not; None puts it at the end.
+
+        Raises
+        ------
+        InputError
+            Where one of them has begun, or is not in the queue.
+        """
+        with self._lock:
+            for one in (run, *([] if before is None else [before])):
+                if one not in self._runs or one.state is not State.QUEUED:
+                    raise InputError(f"Run moved in a queue must be queued; it is {one.state}. Move one that waits.")
+            if run is before:
+                return
+            self._runs.remove(run)
+            self._runs.insert(len(self._runs) if before is None else self._runs.index(before), run)
+
     def remove(self, run: Run) -> None:
         """Skip a run that has not begun: it ends ABORTED and measures nothing."""
         run.abort("Removed from the queue.")
+
+    def forget(self, run: Run) -> None:
+        """Take a run that has ended off the list; its file stays."""
+        with self._lock:
+            if run.result is None:
+                raise InputError(f"Run taken off a queue must have ended; it is {run.state}. Remove or abort it first.")
+            self._runs.remove(run)
 
     def abort(self, reason: str = "Aborted by the user.") -> None:
         """Abort the run that is being measured and all that follow."""
@@ -62,8 +83,13 @@ class Queue:
             if run.state in (State.QUEUED, State.RUNNING, State.PAUSED):
                 run.abort(reason)
 
-    def execute(self) -> list[RunResult]:
+    def execute(self, bench_for: Callable[[Run], Bench]) -> list[RunResult]:
         """Measure until no queued run is left.
+
+        Parameters
+        ----------
+        bench_for
+            Gives the open bench for a run. A run for which it raises AsotError is aborted with that reason.
 
         Returns
         -------
@@ -81,7 +107,7 @@ class Queue:
             self._executing = True
         try:
             while (run := self._next()) is not None:
-                self._execute(run)
+                self._execute(run, bench_for)
                 self._abort_what_rests_on(run)
                 if run.result is not None and run.result.unsafe:  # no further current on a bench that did not obey
                     self.abort(f"The bench is NOT SAFE after an earlier run: {'; '.join(run.result.unsafe)}.")
@@ -104,13 +130,19 @@ class Queue:
     def _next(self) -> Run | None:
         return next((run for run in self.runs if run.state is State.QUEUED), None)
 
-    def _execute(self, run: Run) -> None:
-        if self._on_begin is not None:
-            self._on_begin(run)
+    def _execute(self, run: Run, bench_for: Callable[[Run], Bench]) -> None:
         try:
-            run.execute(self._bench)
-        except Exception:
-            if run.result is None:  # it was aborted between the look at its state and the start
-                raise
+            bench = bench_for(run)
+        except AsotError as error:
+            if run.state is State.QUEUED:
+                run.abort(str(error))
+        else:
+            if self._on_begin is not None:
+                self._on_begin(run)
+            try:
+                run.execute(bench)
+            except Exception:
+                if run.result is None:  # it was aborted between the look at its state and the start
+                    raise
         if self._on_end is not None and run.result is not None:
             self._on_end(run, run.result)

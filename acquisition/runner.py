@@ -20,7 +20,7 @@ from acquisition.heartbeat import Heartbeat
 from acquisition.journal import Journal
 from acquisition.journal_file import JournalError
 from acquisition.pace import Pace, Progress
-from acquisition.preflight import make_folder, preflight, require_space
+from acquisition.preflight import file_sizes, make_folder, require_space
 from acquisition.resume import EarlierRun, earlier_run, require_same, restore_balance, return_stage
 from acquisition.run_columns import columns_of
 from acquisition.states import Lifecycle, State
@@ -191,7 +191,7 @@ class Run:
             return_stage(earlier, bench)  # first: a scan round this place is held against the travel
             self.number = earlier.metadata["number"]
         self.procedure.check(bench)
-        require_space(self.folder, preflight(self.procedure, bench))
+        require_space(self.folder, file_sizes(self.procedure, bench))
         make_folder(self.folder)
         journal = self._begin(bench, earlier)
         state, reason = State.FINISHED, ""
@@ -213,6 +213,8 @@ class Run:
                 state, reason = State.ABORTED, self._reason
             except Exception as error:  # whatever a procedure, a driver or the disk raises ends in a safe, stored run
                 state, reason = State.FAILED, f"{type(error).__name__}: {error}"
+                if self.state is State.ABORTING:  # what fails then, such as a source that was cut off, is no news
+                    state, reason = State.ABORTED, f"{self._reason} ({reason})"
             with heartbeat.ending():
                 safe_state = bench.make_safe()
             path = _store(journal, state, reason, safe_state)

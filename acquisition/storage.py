@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from acquisition.journal import Journal
 from acquisition.journal_file import interrupt, is_empty, is_held
+from analysis.child_process import child_environment
 from analysis.errors import AsotError, InputError, describe
 
 JOURNAL_SUFFIX = ".journal"
@@ -129,6 +129,18 @@ def recover(folder: Path) -> Iterator[Recovery]:
             yield Recovery(journal, None, str(error), good=False)
 
 
+def left_behind(folder: Path) -> list[Path]:
+    """Journals in `folder` with which `recover` would do something; looks, and leaves everything as it is."""
+    return [journal for journal in sorted(folder.glob(f"*{JOURNAL_SUFFIX}")) if not _is_alive(journal)]
+
+
+def _is_alive(journal: Path) -> bool:
+    try:
+        return not is_empty(journal) and is_held(journal)
+    except AsotError:
+        return False  # damaged: `recover` says how
+
+
 def _recover(journal: Path) -> Recovery:
     target = journal.with_suffix(RUN_SUFFIX)
     if is_empty(journal):
@@ -148,16 +160,6 @@ def _recover(journal: Path) -> Recovery:
 def partial_path(target: Path) -> Path:
     """Where a file stands until it is complete."""
     return target.with_name(target.name + ".partial")
-
-
-def child_environment() -> dict[str, str]:
-    """Environment in which the child finds these packages: a checkout need not be installed."""
-    environment = {**os.environ, "PYTHONIOENCODING": "utf-8"}
-    root = Path(__file__).resolve().parents[1]
-    if (root / "pyproject.toml").is_file():
-        inherited = environment.get("PYTHONPATH")
-        environment["PYTHONPATH"] = os.pathsep.join([str(root), *([inherited] if inherited else [])])
-    return environment
 
 
 def _remove_journal(journal: Path, target: Path) -> None:

@@ -6,32 +6,71 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from acquisition.progress import Report, duration
+from acquisition.pace import duration
+from acquisition.progress import Report
 from analysis.configuration import option_quantity
 from analysis.errors import InputError, describe
 from analysis.planned_series import SeriesDesign, best_thicknesses, candidates
+from analysis.stack import FloatArray
 from instruments import Bench
 from procedures import Measurement
-from procedures.planning import Requirement, TorquePlan, requirement, torque_plan
+from procedures.planning import Requirement, TorquePlan, relative_target, requirement, torque_plan
 
 
 @dataclass(frozen=True)
 class Questions:
-    """What is asked of a plan beyond the recipe itself.
+    """What is asked of a plan beyond the recipe itself; see `read_questions`.
 
     Attributes
     ----------
     target
-        Standard uncertainty of the torque to be reached by noise, such as "1e-8 J/m^2" or "1 %"; "" for none.
+        Standard uncertainty (J/m^2) of the torque to be reached by noise; None where it is not asked for.
+    relative_target
+        The same as a fraction of the expected torque.
     thicknesses
-        Range of films among which the best are sought, such as "4 nm to 48 nm"; "" for none.
+        Films (n,) (m) among which the best are sought; None where they are not asked for.
     """
 
-    target: str = ""
-    thicknesses: str = ""
+    target: float | None = None
+    relative_target: float | None = None
+    thicknesses: FloatArray | None = None
 
 
 NO_QUESTIONS = Questions()
+
+
+def read_questions(target: str = "", thicknesses: str = "") -> Questions:
+    """Read what the command line asks.
+
+    Parameters
+    ----------
+    target
+        Standard uncertainty such as "1e-8 J/m^2", or "1 %" of the torque; "" for none.
+    thicknesses
+        Range such as "4 nm to 48 nm"; "" for none.
+
+    Raises
+    ------
+    InputError
+        For what cannot be read or is out of range.
+    """
+    relative = target.rstrip().endswith("%")
+    number = None
+    if target:
+        text, unit = (target.rstrip().removesuffix("%").strip(), "") if relative else (target, "J/m^2")
+        number = option_quantity("--target", text, unit)
+        if not number > 0:
+            raise InputError(describe("--target", "be above 0", target, "Write e.g. '1e-8 J/m^2' or '1 %'."))
+    films = None
+    if thicknesses:
+        lower, separator, upper = thicknesses.partition(" to ")
+        if not separator:
+            raise InputError(describe("--thicknesses", "be a range", thicknesses, "Write e.g. '4 nm to 48 nm'."))
+        low, high = (option_quantity("--thicknesses", part, "m") for part in (lower, upper))
+        films = candidates(low, high)
+    if number is not None and relative:
+        return Questions(relative_target=number / 100, thicknesses=films)
+    return Questions(target=number, thicknesses=films)
 
 
 def tell_torque(
@@ -46,7 +85,7 @@ def tell_torque(
     Raises
     ------
     InputError
-        For a question about a recipe that is no pair of calibration and ASOT, and for what cannot be read.
+        For a question about a recipe that is no pair of calibration and ASOT, and for films that cannot be driven.
     """
     plan = torque_plan(procedures, bench)
     if plan is None:
@@ -62,11 +101,14 @@ def tell_torque(
     report.step(f"Together, {bench.sample.name}, by noise alone and at {plan.current_density:.3g} A/m^2:")
     for name, estimate in expected.items():
         report.step(f"  expected {name.replace('_', ' ')}: {estimate}")
-    if questions.target:
-        answer = requirement(plan, _target(plan, questions.target))
+    target = questions.target
+    if questions.relative_target is not None:
+        target = relative_target(plan, questions.relative_target)
+    if target is not None:
+        answer = requirement(plan, target)
         _tell_requirement(answer, report)
         event["target"] = answer.as_dict()
-    if questions.thicknesses:
+    if questions.thicknesses is not None:
         design = _design(plan, bench, questions.thicknesses)
         _tell_design(design, report)
         event["thicknesses"] = {
@@ -77,18 +119,6 @@ def tell_torque(
         }
     if events is not None:
         events(event)
-
-
-def _target(plan: TorquePlan, text: str) -> float:
-    """Standard uncertainty (J/m^2) that --target asks for."""
-    if text.rstrip().endswith("%"):
-        percent = option_quantity("--target", text.rstrip().removesuffix("%").strip(), "")
-        target = abs(plan.torque.torque) * percent / 100
-    else:
-        target = option_quantity("--target", text, "J/m^2")
-    if not 0 < target < float("inf"):
-        raise InputError(describe("--target", "be above 0", text, "Write e.g. '1e-8 J/m^2' or '1 %'."))
-    return target
 
 
 def _tell_requirement(answer: Requirement, report: Report) -> None:
@@ -104,19 +134,14 @@ def _tell_requirement(answer: Requirement, report: Report) -> None:
     report.step(f"  repeats that reach it with whole passes: {repeats}; {duration(answer.best_duration)} in all")
 
 
-def _design(plan: TorquePlan, bench: Bench, text: str) -> SeriesDesign:
-    """Best films in the range that --thicknesses gives, as far as the sources can drive them."""
-    lower, separator, upper = text.partition(" to ")
-    if not separator:
-        raise InputError(describe("--thicknesses", "be a range", text, "Write e.g. '4 nm to 48 nm'."))
-    low, high = (option_quantity("--thicknesses", part, "m") for part in (lower, upper))
-    grid = candidates(low, high)
+def _design(plan: TorquePlan, bench: Bench, thicknesses: FloatArray) -> SeriesDesign:
+    """Best films among `thicknesses` (n,) (m), as far as the source can drive them."""
     per_metre = plan.current_density * bench.sample.geometry.width.value
-    grid = grid[grid * per_metre <= bench.file.sample_source.largest_current]
+    grid = thicknesses[thicknesses * per_metre <= bench.file.sample_source.largest_current]
     if not len(grid):
         raise InputError(
             f"--thicknesses must hold films that the sample source can drive at {plan.current_density:.3g} A/m^2; "
-            f"received {text!r}. Take thinner films or a lower current density."
+            f"received {thicknesses[0] * 1e9:g} nm and more. Take thinner films or a lower current density."
         )
     return best_thicknesses(plan.torque, grid, bench.sample.uncertainties(), plan.measuring_time())
 

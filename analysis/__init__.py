@@ -16,6 +16,7 @@ from analysis.tilt_solver import solve_tilt
 from analysis.torque import spin_torque_efficiency, torque_conductivity
 
 if TYPE_CHECKING:
+    from analysis.choices import read_choices
     from analysis.run_analysis import analyze
     from analysis.run_file import load_run
     from analysis.sample_fit import fit_sample
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 _ON_USE = {
     "Nuisance": "analysis.series_fit",
     "analyze": "analysis.run_analysis",
+    "read_choices": "analysis.choices",
     "demodulate": "analysis.software_lock_in",
     "fit_sample": "analysis.sample_fit",
     "fit_thickness_series": "analysis.series_fit",
@@ -52,6 +54,7 @@ __all__ = [
     "magnetic_constants",
     "magnetization_loop",
     "oblique_kerr_angle",
+    "read_choices",
     "reflectance",
     "reflection_matrix",
     "refractive_index",

@@ -19,6 +19,9 @@ from analysis.stack import ComplexArray, FloatArray, Side, Stack
 if TYPE_CHECKING:
     import xarray
 
+FieldWindow = tuple[float, float]
+"""Magnitudes of the field (T) that a fit uses: above the first, up to the second."""
+
 _SAME_CURRENT = 0.01  # relative difference of currents that count as equal
 _CERTAIN = 5.0  # standard errors by which a calibration signal must differ from zero to show its sign
 
@@ -70,6 +73,7 @@ def sample_data(
     side: Side = "top",
     wavelength: float = DEFAULT_WAVELENGTH,
     pickup: complex = 0.0,
+    fields: FieldWindow | None = None,
 ) -> SampleData:
     """Sort runs by path and channel, find the signs from the calibration, and average over polarisations.
 
@@ -88,6 +92,8 @@ def sample_data(
     pickup
         Calibration signal (rad, rotation + i ellipticity) with the beam blocked, as the set-up reports it; it is
         taken off the runs with the current in the coil.
+    fields
+        Magnitudes of the field (T) that are used instead, above the first and up to the second.
 
     Raises
     ------
@@ -136,7 +142,8 @@ def sample_data(
                 f"Runs of {stack.name!r} with the current through the {path} must have the same current; received "
                 f"{min(values):.4g} to {max(values):.4g} A. Analyse each current by itself."
             )
-    averaged = {key: _average(key, entries, signs[key[1]], coercive_field) for key, entries in loops.items()}
+    window = field_window(coercive_field, fields)
+    averaged = {key: _average(key, entries, signs[key[1]], window) for key, entries in loops.items()}
     return SampleData(
         averaged,
         float(np.mean(currents["sample"])),
@@ -167,7 +174,7 @@ def _signs(loops: Sequence[Loop], channel: Channel, stack: Stack, side: Side, wa
 
 
 def _average(
-    key: tuple[str, Channel], loops: Sequence[Loop], signs: Mapping[float, int], coercive_field: float
+    key: tuple[str, Channel], loops: Sequence[Loop], signs: Mapping[float, int], window: FieldWindow
 ) -> AveragedLoop:
     """Average loops over polarisations, every one with its sign; all must have the same fields."""
     unknown = [math.degrees(loop.polarization) for loop in loops if signs and loop.polarization not in signs]
@@ -189,20 +196,30 @@ def _average(
     means = [np.mean(np.array(parts), axis=0) for parts in per_angle.values()]  # (2, n) per polarisation
     field = np.mean([loop.field[mask] for loop, mask in picked], axis=0)
     odd, even = np.mean(means, axis=0)
-    return AveragedLoop(tuple(loops), dict(signs), field, odd, even, _difference(field, means, coercive_field))
+    return AveragedLoop(tuple(loops), dict(signs), field, odd, even, _difference(field, means, window))
 
 
-def _difference(field: FloatArray, means: Sequence[FloatArray], coercive_field: float) -> tuple[float, float]:
-    if len(means) < 2:
+def _difference(field: FloatArray, means: Sequence[FloatArray], window: FieldWindow) -> tuple[float, float]:
+    used = within(field, window)
+    if len(means) < 2 or np.sum(used) < 2:
         return math.nan, math.nan
-    window = saturated(field, coercive_field)
-    half = (means[0][0] - means[1][0])[window] / 2 * np.sign(field[window])
+    half = (means[0][0] - means[1][0])[used] / 2 * np.sign(field[used])
     return float(np.mean(half)), float(np.std(half, ddof=1) / math.sqrt(len(half)))
 
 
 def saturated(field: FloatArray, coercive_field: float) -> npt.NDArray[np.bool_]:
     """Mask (n,) of the fields beyond three coercive fields, where m_x is the sign of the field."""
-    return np.abs(field) > 3 * coercive_field
+    return within(field, field_window(coercive_field))
+
+
+def field_window(coercive_field: float, fields: FieldWindow | None = None) -> FieldWindow:
+    """Magnitudes of the field (T) that are used: those given, else all beyond three coercive fields."""
+    return (3 * coercive_field, math.inf) if fields is None else fields
+
+
+def within(field: FloatArray, window: FieldWindow) -> npt.NDArray[np.bool_]:
+    """Mask (n,) of the fields whose magnitude lies above the first end of `window` and up to the second."""
+    return (np.abs(field) > window[0]) & (np.abs(field) <= window[1])
 
 
 def field_response(stack: Stack, field: FloatArray, side: Side, wavelength: float, **push: float) -> ComplexArray:

@@ -7,7 +7,7 @@ import math
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _UNCERTAIN = re.compile(rf"^\s*({_NUMBER})\s*(?:±|\+/?-)\s*({_NUMBER})\s*(.*)$")
 _MISSING = object()
+_KINDS = {"list_type": "must be a list.", "dict_type": "must be a table.", "model_type": "must be a table."}
+"""What pydantic's types of fault mean in TOML, where its own words are of Python."""
 
 
 class Table(BaseModel):
@@ -75,7 +77,7 @@ def find(kind: str, name: str | Path) -> Path:
             return candidate
     raise InputError(
         f"Name in config/{kind} must be one of {', '.join(names(kind))}; received {str(name)!r}."
-        f"{_suggestion(str(name), names(kind))} Or give the path of a .toml file."
+        f"{suggestion(str(name), names(kind))} Or give the path of a .toml file."
     )
 
 
@@ -168,10 +170,14 @@ def parse_assignments(items: Iterable[str]) -> dict[str, Any]:
 
 @cache
 def units() -> UnitRegistry[Any]:
-    """Return the one unit registry; made at the first use, since it takes a while."""
+    """Return the one unit registry; made at the first use, since it takes a while without pint's cache of it."""
     from pint import UnitRegistry
+    from platformdirs import user_cache_path
 
-    return UnitRegistry()
+    try:
+        return UnitRegistry(cache_folder=user_cache_path("asot", appauthor=False) / "units")
+    except Exception:  # the folder cannot be written, or holds a file that was cut short: pickle raises various types
+        return UnitRegistry()
 
 
 def quantity(value: object, unit: str) -> float:
@@ -207,6 +213,7 @@ def _is_number(text: str) -> bool:
     return True
 
 
+@lru_cache(maxsize=4096)
 def _with_unit(text: str, unit: str, example: str) -> float:
     import pint
 
@@ -278,7 +285,7 @@ def _describe(fault: Any, model: type[BaseModel], source: str) -> str:
         allowed = _keys_beside(model, fault["loc"])
         return (
             f"{source}: key {key!r} is unknown, received value {fault['input']!r}."
-            f"{_suggestion(str(fault['loc'][-1]), allowed)} Allowed here: {', '.join(allowed)}."
+            f"{suggestion(str(fault['loc'][-1]), allowed)} Allowed here: {', '.join(allowed)}."
         )
     if fault["type"] == "missing":
         return f"{source}: key {key!r} is missing. Add it."
@@ -286,9 +293,11 @@ def _describe(fault: Any, model: type[BaseModel], source: str) -> str:
         known, tag = re.findall(r"\w+", fault["ctx"]["expected_tags"]), fault["ctx"]["tag"]
         return (
             f"{source}: key {key + '.driver'!r} must be one of {', '.join(known)}. Received {tag!r}."
-            f"{_suggestion(str(tag), known)}"
+            f"{suggestion(str(tag), known)}"
         )
-    text = fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "list_type" and isinstance(fault["input"], Mapping):
+        return f"{source}: {key!r} must be a list of tables. Received one table, [{key}]. Write [[{key}]] above each."
+    text = _KINDS.get(fault["type"]) or fault["msg"].removeprefix("Value error, ")
     return f"{source}: key {key!r} {text[0].lower() + text[1:]} Received {fault['input']!r}."
 
 
@@ -328,6 +337,7 @@ def _drivers(table: type[BaseModel]) -> tuple[object, ...]:
     return getattr(table.model_fields["driver"].annotation, "__args__", ())
 
 
-def _suggestion(name: str, known: Iterable[str]) -> str:
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Name among `known` that `name` may stand for, as a question that begins with a space; "" where none is close."""
     close = difflib.get_close_matches(name, list(known), n=1)
     return f" Did you mean {close[0]!r}?" if close else ""

@@ -13,11 +13,11 @@ from analysis.series_figures import draw_series
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from analysis.measured_series import MeasuredSeries
+    from analysis.published_series import PublishedSeries
     from analysis.sample_analysis import SampleAnalysis
 
 
-def demo_figure(measured: SampleAnalysis, series: MeasuredSeries) -> Figure:
+def demo_figure(measured: SampleAnalysis, series: PublishedSeries) -> Figure:
     """Loops of one sample under both currents (as Fig. 2 of the paper) and a thickness series (as Fig. 3d)."""
     sample = measured.sample
     fits = fitted_loops(measured.data, sample.stack(), sample.film.coercive_field, measured.side, measured.wavelength)

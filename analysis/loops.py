@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -71,7 +71,7 @@ class Loop:
         return (self.down + self.up) / 2
 
 
-def measured_channels(run: xarray.Dataset) -> tuple[Channel, ...]:
+def measured_channels(run: Any) -> tuple[Channel, ...]:
     """Channels that a field sweep read; none for a run that does not say."""
     channel = run.attrs.get("parameters", {}).get("channel")
     return CHANNELS if channel == "both" else tuple(known for known in CHANNELS if known == channel)
@@ -85,6 +85,8 @@ def kerr_loops(run: xarray.Dataset) -> list[Loop]:
     run
         From `load_run`; points with a lock-in overload or an unlocked reference are left out together with their
         partner at the opposite field. A single branch is folded at zero field, which holds where the film is saturated.
+        Of a run that ended early, a loop that was begun gives the fields at which both branches were measured, or its
+        folded first branch where that holds more; a loop with less than three of them is left out.
 
     Returns
     -------
@@ -93,7 +95,7 @@ def kerr_loops(run: xarray.Dataset) -> list[Loop]:
     Raises
     ------
     AnalysisError
-        Where a polarisation has neither a closed loop nor a full branch.
+        Where a polarisation has neither a closed loop nor a full branch; of a run that ended early, where none has.
     """
     name = run.attrs.get("run_id", "run")
     column = {key: run[key].to_numpy() for key in ("polarization", "field_set", "field", "kerr_signal")}
@@ -103,8 +105,11 @@ def kerr_loops(run: xarray.Dataset) -> list[Loop]:
     repeat = run["repeat"].to_numpy() if "repeat" in run else np.zeros(len(polarization))
     channels = measured_channels(run) or CHANNELS[:1]
     channel = run["channel"].to_numpy() if "channel" in run else np.full(len(place), CHANNELS.index(channels[0]))
-    good = (run["lock_in_status"].to_numpy() == 0) & np.isfinite(column["kerr_signal"]) & np.isfinite(column["field"])
+    good = np.isfinite(column["kerr_signal"]) & np.isfinite(column["field"])
+    if "lock_in_status" in run:  # imported data may not have it
+        good &= run["lock_in_status"].to_numpy() == 0
     parameters = run.attrs.get("parameters", {})
+    length = _planned_length(run, len(channels)) if run.attrs.get("status", "finished") != "finished" else None
     loops = []
     for kind, angle, number in itertools.product(
         channels, dict.fromkeys(polarization.tolist()), range(parameters.get("repeats", 1))
@@ -113,6 +118,10 @@ def kerr_loops(run: xarray.Dataset) -> list[Loop]:
         here = here[np.argsort(place[here], kind="stable")]
         if parameters.get("branches", "loop") != "loop":
             here = _folded(here, column["field_set"][here])
+        elif length is not None and len(here) < length:
+            here = _begun(here, place[here].astype(int) % length, column["field_set"], good, length)
+            if len(here) < 6:
+                continue
         half = len(here) // 2
         asked = column["field_set"][here]
         if len(here) < 6 or len(here) % 2 or not np.allclose(asked[:half], -asked[half:], rtol=0, atol=_SAME_FIELD):
@@ -129,7 +138,41 @@ def kerr_loops(run: xarray.Dataset) -> list[Loop]:
         down, up = here[:half][keep], here[half:][keep]
         field, signal = column["field"], column["kerr_signal"]
         loops.append(Loop(angle, kind, asked[:half][keep], field[down], field[up], signal[down], signal[up]))
+    if not loops:
+        raise AnalysisError(
+            f"{name}: a run that ended early must hold a branch or three pairs of fields; its {len(place)} points do "
+            "not. Resume it, or leave it out."
+        )
     return loops
+
+
+def _planned_length(run: xarray.Dataset, channels: int) -> int | None:
+    """Points of one loop as planned, None where a run does not say."""
+    parameters, planned = run.attrs.get("parameters", {}), run.attrs.get("points_planned")
+    count = channels * len(parameters.get("polarizations", ()))
+    if not isinstance(planned, int) or not count:
+        return None
+    refined = 2 * (parameters["refine"] + 2) * count if parameters.get("refine") else 0
+    return int((planned - refined) // (parameters.get("repeats", 1) * count))
+
+
+def _begun(
+    here: npt.NDArray[np.intp], step: npt.NDArray[np.int_], asked: FloatArray, good: npt.NDArray[np.bool_], length: int
+) -> npt.NDArray[np.intp]:
+    """Points of a loop that was not ended: pairs of both branches, or the first branch folded where that gives more."""
+    of_step = dict(zip(step.tolist(), here.tolist(), strict=True))
+    half = length // 2
+    pairs = [number for number in range(half) if number in of_step and number + half in of_step]
+    paired = np.array([of_step[number + shift] for shift in (0, half) for number in pairs], dtype=np.intp)
+    of_field = {round(float(asked[point]), 9): point for point in here[step < half]}
+    opposite = [field for field in of_field if field > 0 and -field in of_field]
+    folded = np.array([of_field[sign * field] for sign in (1, -1) for field in opposite], dtype=np.intp)
+
+    def usable(points: npt.NDArray[np.intp]) -> int:
+        return int(np.sum(good[points[: len(points) // 2]] & good[points[len(points) // 2 :]]))
+
+    best = max((paired, folded), key=usable)
+    return best if usable(best) >= 3 else best[:0]
 
 
 def _folded(here: npt.NDArray[np.intp], asked: FloatArray) -> npt.NDArray[np.intp]:
@@ -169,7 +212,10 @@ class Amplitude:
 
 
 def fit_amplitude(
-    rotation: tuple[FloatArray, ComplexArray], ellipticity: tuple[FloatArray, ComplexArray], name: str
+    rotation: tuple[FloatArray, ComplexArray],
+    ellipticity: tuple[FloatArray, ComplexArray],
+    name: str,
+    counts: tuple[int, int] | None = None,
 ) -> Amplitude:
     """Fit signal = Re(a R) in rotation and Im(a R) in ellipticity with one complex a.
 
@@ -179,6 +225,9 @@ def fit_amplitude(
         Signal (n,) (rad) and model response R (n,) (complex, rad per unit) at the same fields.
     name
         What messages call the amplitude.
+    counts
+        Numbers of points that signals and responses stand for, where they were turned into fewer by an orthogonal
+        transform (see `analysis.loop_responses`).
 
     Returns
     -------
@@ -194,12 +243,18 @@ def fit_amplitude(
     design = np.concatenate([rows_theta, rows_epsilon])
     data = np.concatenate([theta, epsilon])
     names = (f"real part of {name}", f"imaginary part of {name}")
+    points = np.array(counts or (len(theta), len(epsilon)))
     std = np.ones(2)
     for _ in range(2):
-        weights = np.repeat(std, (len(theta), len(epsilon)))
-        fit = fit_linear(design, data, weights, names)
-        pieces = (fit.residuals[: len(theta)], fit.residuals[len(theta) :])
-        std = np.array([math.sqrt(np.sum(part**2) / (len(part) - 1)) for part in pieces])
+        # The columns are those of a product of complex numbers: orthogonal but for the weights, so that the normal
+        # equations lose nothing; whether the fit can be solved the last one looks.
+        weights = np.repeat(std, (len(theta), len(epsilon))) ** -2
+        matrix = design.T @ (weights[:, np.newaxis] * design)
+        if not np.linalg.det(matrix) > 0:
+            break
+        residuals = data - design @ np.linalg.solve(matrix, design.T @ (weights * data))
+        pieces = (residuals[: len(theta)], residuals[len(theta) :])
+        std = np.array([math.sqrt(np.sum(part**2) / (count - 1)) for part, count in zip(pieces, points, strict=True)])
         if not np.all(std > 0):  # noise-free data: any weights do
             std = np.full(2, max(float(np.max(std)), 1e-18))
     fit = fit_linear(design, data, np.repeat(std, (len(theta), len(epsilon))), names)
@@ -207,8 +262,8 @@ def fit_amplitude(
         fit.covariance @ (rows.T @ rows / scale**2) @ fit.covariance
         for rows, scale in zip((rows_theta, rows_epsilon), std, strict=True)
     ]
-    own_dof = np.array([len(theta) - 1.0, len(epsilon) - 1.0])
-    return Amplitude(complex(*fit.values), fit.covariance, std, len(data) - 2, np.array(parts), own_dof)
+    dof = int(np.sum(points)) - 2
+    return Amplitude(complex(*fit.values), fit.covariance, std, dof, np.array(parts), points - 1.0)
 
 
 def fit_inverse_field(

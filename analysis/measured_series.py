@@ -1,102 +1,83 @@
-"""The published Py thickness series, fitted with the model of this program (paper, Fig. 3d)."""
+"""Imported thickness series: Kerr angles that another program found, film by film, fitted with the model."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.optics import DEFAULT_WAVELENGTH
-from analysis.result import Estimate, TorqueResult
-from analysis.sample import read_sample, series_of_thickness
-from analysis.series_file import MEASURED_CURRENT_DENSITY, MEASURED_SERIES, read_series
+from analysis.errors import AnalysisError
+from analysis.finding import Curve, Finding, file_name
+from analysis.sample import Sample, series_of_thickness
 from analysis.series_fit import fit_thickness_series
-from analysis.stack import ComplexArray, Film, FloatArray, Layer, Stack
+from analysis.stack import FloatArray
 from analysis.thickness_series import series_response
 
-REPORTED_CURRENT_DENSITY = 5e10
-"""Current density (A/m^2) at which the paper states its torque."""
+if TYPE_CHECKING:
+    import xarray
 
-_SAMPLE = "py-series-silicon"
-_POLARITY = -1
+MEASURED_SERIES_PROCEDURE = "measured-series"
+"""Procedure of runs that hold a thickness series."""
+
+_COLUMNS = ("thickness", "kerr_rotation", "kerr_ellipticity")
 _POORLY_DESCRIBED = 0.25  # residual over signal
 
 
-@dataclass(frozen=True)
-class MeasuredSeries:
-    """Fit of the measured series, and what other assumptions would make of it.
+def analyze_measured_series(run: xarray.Dataset, sample: Sample) -> Finding:
+    """Fit one pair of opposite surface torques to a series.
 
-    Attributes
+    Parameters
     ----------
-    thickness, angles : (films,)
-        (m) and complex Kerr angles (rad) at `REPORTED_CURRENT_DENSITY`, with the signs of the publication.
-    model_thickness, model : (n,)
-        The line fitted.
-    result
-        Torque common to all films, antisymmetric; uncertainties from the residual scatter.
-    free
-        The same with both torques free.
-    variants
-        Efficiency under other assumptions, by name.
-    poor
-        Thicknesses (m) whose residual is above a quarter of the signal.
+    run
+        From `load_run`, with the columns thickness (m), kerr_rotation and kerr_ellipticity (rad, peak; the part odd in
+        the field), and the parameters current_density (A/m^2) and polarity (1 or -1).
+    sample
+        The films, but for their thickness.
+
+    Raises
+    ------
+    AnalysisError
+        Where columns or the current density are missing.
+    IdentifiabilityError
+        Where the series does not determine the torque.
     """
+    from analysis.substrate_background import light_side, wavelength_of
 
-    thickness: FloatArray
-    angles: ComplexArray
-    model_thickness: FloatArray
-    model: ComplexArray
-    result: TorqueResult
-    free: TorqueResult
-    variants: Mapping[str, Estimate]
-    poor: tuple[float, ...]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the form that the JSON output uses."""
-        return {
-            "name": "measured Py thickness series",
-            **self.result.as_dict(),
-            "variants": {name: efficiency.as_dict() for name, efficiency in self.variants.items()},
-            "poorly_described_thicknesses": [float(d) for d in self.poor],
-        }
-
-
-def fit_measured_series() -> MeasuredSeries:
-    """Fit the published Py series, and repeat the fit under other assumptions."""
-    series = read_series(MEASURED_SERIES)
-    angles = series.angles * (REPORTED_CURRENT_DENSITY / MEASURED_CURRENT_DENSITY)
-    sample, _ = read_sample(_SAMPLE)
-    stacks = series_of_thickness(sample, series.thickness)
-
-    def fit(films: list[Stack], **choices: Any) -> TorqueResult:
-        return fit_thickness_series(
-            films, angles, current_density=REPORTED_CURRENT_DENSITY, polarity=_POLARITY, **choices
+    density, polarity = (run.attrs["parameters"].get(name) for name in ("current_density", "polarity"))
+    missing = [name for name in _COLUMNS if name not in run] + ([] if density else ["current_density"])
+    if missing:
+        raise AnalysisError(
+            f"A thickness series must have {', '.join(_COLUMNS)} and a current_density; missing: {', '.join(missing)}. "
+            "Name them in the description and import it again."
         )
-
-    def oxide(index: float) -> list[Stack]:
-        return [replace(stack, below=[replace(stack.below[0], index=index)]) for stack in stacks]
-
-    def film(stack: Stack) -> Film:
-        return replace(stack.single_film, surface_anisotropy=(0.0, 0.0))
-
-    result = fit(stacks)
-    variants = {
-        "oxide index 1.46": fit(oxide(1.46)),
-        "oxide index 1.48": fit(oxide(1.48)),
-        "3 nm SiO2 cap": fit([replace(stack, above=[Layer("SiO2", 3e-9)]) for stack in stacks]),
-        "no surface anisotropy": fit([replace(stack, film=film(stack)) for stack in stacks]),
+    thickness, rotation, ellipticity = (run[name].to_numpy() for name in _COLUMNS)
+    good = np.isfinite(thickness) & np.isfinite(rotation) & np.isfinite(ellipticity)
+    thickness, angles = thickness[good], (rotation + 1j * ellipticity)[good]
+    if len(thickness) < 2 or np.any(thickness <= 0):
+        raise AnalysisError("A thickness series must have two films or more, thicker than 0. Mend the file.")
+    side, wavelength = light_side(run), wavelength_of(run)
+    result = fit_thickness_series(
+        series_of_thickness(sample, thickness), angles, current_density=density, polarity=polarity, side=side,
+        wavelength=wavelength,
+    )  # fmt: skip
+    quantities = {
+        "torque_bottom": result.torque_bottom,
+        "torque_top": result.torque_top,
+        "efficiency": result.efficiency,
+        "current_density": result.current_density,
     }
-    poor = tuple(series.thickness[np.abs(result.residuals) > _POORLY_DESCRIBED * np.abs(angles)])
-    fine = np.linspace(4e-9, float(np.max(series.thickness)), 120)
-    return MeasuredSeries(
-        series.thickness,
-        angles,
-        fine,
-        _POLARITY * series_response(series_of_thickness(sample, fine), result, DEFAULT_WAVELENGTH),
-        result,
-        fit(stacks, torque="free"),
-        {name: variant.efficiency for name, variant in variants.items()},
-        poor,
-    )
+    if result.torque_conductivity is not None:
+        quantities["torque_conductivity"] = result.torque_conductivity
+    poor = thickness[np.abs(result.residuals) > _POORLY_DESCRIBED * np.abs(angles)]
+    doubt = f"Films of {', '.join(f'{1e9 * d:g}' for d in poor)} nm are not well described by the model."
+    fine = np.linspace(np.min(thickness), np.max(thickness), 100)
+    line = polarity * series_response(series_of_thickness(sample, fine), result, wavelength)
+    return Finding(
+        MEASURED_SERIES_PROCEDURE, sample.name, (file_name(run),), quantities, (doubt,) if len(poor) else (),
+        curves=(_curve("Kerr rotation", thickness, angles.real, fine, line.real),
+                _curve("Kerr ellipticity", thickness, angles.imag, fine, line.imag)),
+    )  # fmt: skip
+
+
+def _curve(title: str, thickness: FloatArray, angle: FloatArray, fine: FloatArray, line: FloatArray) -> Curve:
+    return Curve(title, "thickness (nm)", "angle (nrad)", 1e9 * thickness, 1e9 * angle, None, 1e9 * fine, 1e9 * line)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from analysis.finding import Finding
-    from analysis.measured_series import MeasuredSeries
+    from analysis.published_series import PublishedSeries
     from analysis.sample_analysis import SampleAnalysis
     from analysis.thickness_series import SeriesAnalysis
 
@@ -153,7 +153,7 @@ def figure_3c(sample: Sample, series: SeriesAnalysis | None) -> Figure:
     return figure
 
 
-def figure_3d(series: MeasuredSeries) -> Figure:
+def figure_3d(series: PublishedSeries) -> Figure:
     """Measured ASOT series with the model fitted, as in Fig. 3d."""
     figure = new_figure(TWO_COLUMNS, 9.0)
     axes, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])

@@ -263,7 +263,7 @@ def _light_panels(
     good = np.isfinite(rows["sum"])
     if axis == "map":
         x, y = rows["stage_x"][good], rows["stage_y"][good]
-        return [], [_map("Reflected light", "Detector sum (V)", x, y, rows["sum"][good])]
+        return [], [position_map("Reflected light", "Detector sum (V)", x, y, rows["sum"][good])]
     place = rows[f"stage_{axis}"][good] * _UM
     line = fitted = None
     if edges is not None:
@@ -277,14 +277,14 @@ def _light_panels(
 def _signal_panels(even: _Even, axis: str, line: tuple[FloatArray, FloatArray] | None) -> tuple[list[Curve], list[Map]]:
     title, label = "Kerr signal, even in the field", "Kerr signal (nrad)"
     if axis == "map":
-        return [], [_map(title, label, even.x, even.y, even.signal * 1e9)]
+        return [], [position_map(title, label, even.x, even.y, even.signal * 1e9)]
     place = (even.x if axis == "x" else even.y) * _UM
     fit_x, fit_y = (None, None) if line is None else (line[0] * _UM, line[1] * 1e9)
     return [Curve(title, f"Stage {axis} (µm)", label, place, even.signal * 1e9, None, fit_x, fit_y)], []
 
 
-def _map(title: str, label: str, x: FloatArray, y: FloatArray, values: FloatArray) -> Map:
-    """Mean values on the grid of positions, which the stage reaches within 10 nm."""
+def position_map(title: str, label: str, x: FloatArray, y: FloatArray, values: FloatArray) -> Map:
+    """Mean of `values` (n,) on the grid of positions x, y (n,) (m), which the stage reaches within 10 nm."""
     columns, column = np.unique(np.round(x * 1e8), return_inverse=True)
     lines, line = np.unique(np.round(y * 1e8), return_inverse=True)
     total, count = np.zeros((len(lines), len(columns))), np.zeros((len(lines), len(columns)))

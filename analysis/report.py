@@ -10,6 +10,7 @@ from analysis.page import Drawing, drawing, render, write_page
 from analysis.report_figures import ReportFigure, finding_figure, sample_figures, series_figures
 from analysis.report_origin import choices_rows, runs_rows, shared_facts
 from analysis.result import Systematic, TorqueResult
+from analysis.run_sources import RunSource, run_sources
 from analysis.systematics import input_unit
 from analysis.typography import estimate_text, formula, name_text, quantity_text, typeset, value_and_std
 from analysis.verdict import sample_verdict, series_verdict
@@ -17,7 +18,6 @@ from analysis.verdict import sample_verdict, series_verdict
 if TYPE_CHECKING:
     from analysis.finding import Finding
     from analysis.run_analysis import Analysis
-    from analysis.run_sources import RunSource
     from analysis.sample_analysis import SampleAnalysis
     from analysis.thickness_series import SeriesAnalysis
 
@@ -35,9 +35,7 @@ _MANY = 100  # degrees of freedom above which Student's t is a normal distributi
 _WIDE = 2  # panels from which a finding's figure takes the full width
 
 
-def write_report(
-    path: Path, analysis: Analysis, runs: Sequence[RunSource] = (), choices: Mapping[str, str] | None = None
-) -> None:
+def write_report(path: Path, analysis: Analysis) -> None:
     """Write the page of `report_html`.
 
     Raises
@@ -45,28 +43,23 @@ def write_report(
     AsotError
         Where it cannot be written.
     """
-    write_page(path, report_html(analysis, runs, choices))
+    write_page(path, report_html(analysis))
 
 
-def report_html(
-    analysis: Analysis, runs: Sequence[RunSource] = (), choices: Mapping[str, str] | None = None
-) -> str:  # fmt: skip
+def report_html(analysis: Analysis) -> str:
     """Page of an analysis.
 
     Parameters
     ----------
     analysis
-        From `analyze`.
-    runs
-        The run files behind it, from `run_sources`.
-    choices
-        What the analysis was told beside the files, by name.
+        From `analyze`; what its run files say about themselves is read from them again.
 
     Returns
     -------
     str
-        HTML with styles and drawings inside; the same arguments give the same text.
+        HTML with styles and drawings inside; the same analysis of the same files gives the same text.
     """
+    runs = run_sources(entry.path for entry in analysis.inputs if entry.verdict != "left out")
     samples = [_sample(entry, number) for number, entry in enumerate(analysis.samples, 1)]
     findings = [_finding(finding, number) for number, finding in enumerate(analysis.findings, 1)]
     names = list(dict.fromkeys(entry.sample.name for entry in analysis.samples)) or list(
@@ -86,7 +79,7 @@ def report_html(
         "warnings": analysis.warnings,
         "overview_columns": _OVERVIEW,
         "glossary": GLOSSARY,
-        "choices": choices_rows(choices or {}),
+        "choices": choices_rows(analysis.choices),
         "runs": runs_rows(runs),
         "shared": shared_facts(runs),
     }

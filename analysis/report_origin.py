@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from analysis.choices import Choices
 from analysis.run_sources import RunSource
 from analysis.typography import name_text
 
 
-def choices_rows(choices: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Rows of what an analysis was told beside the files."""
-    return [(name_text(name), value) for name, value in choices.items()]
+def choices_rows(choices: Choices) -> list[tuple[str, str]]:
+    """Rows of what an analysis was told beside the run files: what differs from the default, and keys set beside it."""
+    chosen = choices.file.model_dump(mode="json", exclude_defaults=True, exclude={"description"})
+    if not choices.text:
+        del chosen["name"]
+    rows = [(name_text(name), json.dumps(value)) for name, value in chosen.items()]
+    keys_of_samples = {key: value for key, value in choices.settings.items() if key.startswith("sample.")}
+    return rows + [(f"--set {key}", str(value)) for key, value in keys_of_samples.items()]
 
 
 def runs_rows(runs: Sequence[RunSource]) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from analysis.result import Estimate
 from analysis.typography import estimate_text, typeset
 
 if TYPE_CHECKING:
-    from analysis.measured_series import MeasuredSeries
+    from analysis.published_series import PublishedSeries
     from analysis.report_figures import ReportFigure
     from analysis.run_sources import RunSource
 
@@ -22,7 +22,7 @@ _ORIGINS = ("measured series", "simulated bench", "model")
 def reproduction_html(
     comparisons: Sequence[Comparison],
     figures: Sequence[ReportFigure],
-    series: MeasuredSeries,
+    series: PublishedSeries,
     warnings: Sequence[str],
     runs: Sequence[RunSource],
     *,

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+import numpy as np
+
 from analysis.errors import AnalysisError, InputError
 from analysis.stack import ComplexArray, FloatArray
 
@@ -126,6 +128,33 @@ class Systematic:
     effects: Mapping[str, float]
     up: Mapping[str, float]
     down: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """Torques of a sample from loops that were drawn anew.
+
+    Attributes
+    ----------
+    torques : (replicates, 2)
+        Top and bottom (J/m^2) at the reported current density.
+    seed
+        Of the generators.
+    """
+
+    torques: FloatArray
+    seed: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the form that the JSON output uses: mean, standard deviation and 95 % interval of both torques."""
+        document: dict[str, Any] = {"replicates": len(self.torques), "seed": self.seed}
+        for name, values in zip(("torque_top", "torque_bottom"), self.torques.T, strict=True):
+            low, high = np.quantile(values, [0.025, 0.975])
+            document[name] = {
+                "value": float(np.mean(values)), "std": float(np.std(values, ddof=1)), "low": float(low),
+                "high": float(high), "unit": "J/m^2",
+            }  # fmt: skip
+        return document
 
 
 @dataclass(frozen=True)

@@ -1,41 +1,29 @@
-"""From run files to results: fits each sample, joins samples, analyses all else, says what was left out and why."""
+"""From run files to results: what is analysed with what, joint results of samples, and why something was left out."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from analysis import detection
-from analysis.asot_pair import analyze_asot_pair
+from analysis.bootstrap import bootstrap_tasks, replicate_torques, with_bootstrap
+from analysis.choices import Choices
 from analysis.control_samples import analyze_control_samples, bottom_conductivity, control_groups
 from analysis.errors import AsotError, InputError
-from analysis.finding import Finding, file_name
-from analysis.findings import ANALYSES, BATCH_ANALYSES
-from analysis.pickup import pickup_inputs
+from analysis.executors import Crash, Executor, executor
+from analysis.finding import Finding
 from analysis.result import Estimate
-from analysis.run_file import load_run, verify_run
-from analysis.run_groups import (
-    batches_of_procedures,
-    batches_of_samples,
-    measurements,
-    run_files,
-    sample_name,
-    sample_of,
-)
-from analysis.sample_analysis import SampleAnalysis, analyze_sample
+from analysis.run_groups import run_files, sample_of, units
+from analysis.run_inputs import RunInput, read_input, warning, without_duplicates
+from analysis.sample_analysis import SampleAnalysis
 from analysis.stack import require
-from analysis.substrate_background import SubstrateBackground, analyze_blank
+from analysis.substrate_background import SubstrateBackground
 from analysis.thickness_series import SeriesAnalysis, analyze_thickness_series, thickness_series
-
-if TYPE_CHECKING:
-    import xarray
-
-    from analysis.configuration import Uncertain
+from analysis.unit_analysis import Unit, UnitAnalysis, analyze_unit, background_of
 
 _IMPROBABLE = 1e-3  # probability below which a chi2 is told
 
@@ -44,13 +32,26 @@ _IMPROBABLE = 1e-3  # probability below which a chi2 is told
 class Analysis:
     """Torques of all samples, findings of all other measurements, and a warning for everything that was left out.
 
-    `series` is the joint result of films that differ in thickness only, None where there are none.
+    Attributes
+    ----------
+    samples, findings
+        Results, in the order of the names of their first run files.
+    series
+        Joint result of films that differ in thickness only, None where there are none.
+    warnings
+        One sentence each.
+    inputs
+        Every run file with its checksum and what became of it; those of the blank behind the others.
+    choices
+        What was chosen.
     """
 
     samples: tuple[SampleAnalysis, ...]
     warnings: tuple[str, ...]
     findings: tuple[Finding, ...] = ()
     series: SeriesAnalysis | None = None
+    inputs: tuple[RunInput, ...] = ()
+    choices: Choices = field(default_factory=Choices)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the form that the JSON output uses."""
@@ -59,6 +60,8 @@ class Analysis:
             "series": {} if self.series is None else self.series.as_dict(),
             "findings": [finding.as_dict() for finding in self.findings],
             "warnings": list(self.warnings),
+            "inputs": [entry.as_dict() for entry in self.inputs],
+            "choices": self.choices.as_dict(),
         }
 
 
@@ -68,13 +71,17 @@ def analyze(
     current_density: float | None = None,
     blank: Iterable[str | Path] = (),
     reference_conductivity: float | None = None,
+    choices: Choices | None = None,
+    bootstrap: int | None = None,
+    workers: int | None = None,
+    scheduler: str | None = None,
 ) -> Analysis:
     """Analyse run files.
 
     Parameters
     ----------
     paths
-        Run files, or folders of them.
+        Run files, folders of them with all folders below, or patterns such as "runs/**/run-*.h5".
     current_density
         Current density (A/m^2) to which torques are reported; that of the runs by default.
     blank
@@ -82,6 +89,16 @@ def analyze(
     reference_conductivity
         Bottom-surface torque conductivity (S/m) with which control samples are compared; that of a thick film of the
         same material among the runs by default.
+    choices
+        From `read_choices`; what is given beside it wins over what it holds.
+    bootstrap
+        Replicates of each sample, drawn from the residuals of its loops (see `analysis.bootstrap`); that of the
+        choices by default.
+    workers
+        Number of processes; by default one for each processor where there are many files, else none but this one.
+    scheduler
+        Address of a dask scheduler, whose workers see the files under the same paths, or "local" for a cluster of
+        processes on this machine, for which a script needs a main guard. The result depends on neither, bit for bit.
 
     Returns
     -------
@@ -90,139 +107,125 @@ def analyze(
     Raises
     ------
     InputError
-        Where a path does not exist, there is no run file at all, the current density is 0, or `blank` holds none.
+        Where a path does not exist, there is no run file at all, the current density is 0, `blank` holds none, or
+        a key of the choices does not fit a sample.
     """
-    if current_density is not None:
-        require("current_density", current_density, "finite and above 0 A/m^2", current_density > 0, "Leave it out.")
-    if reference_conductivity is not None:
-        good = reference_conductivity != 0
-        require("reference_conductivity", reference_conductivity, "finite and not 0 S/m", good, "Leave it out.")
-    warnings: list[str] = []
-    runs = _finished_runs(paths, warnings)
-    background = _background(blank, warnings) if blank else None
-    findings = _findings(runs, warnings)
-    samples: list[SampleAnalysis] = []
-    for group in measurements(run for run in runs if run.attrs["procedure"] not in ANALYSES):
-        try:
-            _analyze_group(group, runs, background, current_density, samples, findings, warnings)
-        except AsotError as error:
-            warnings.append(f"Sample {sample_name(group[0])} left out: {error}")
-    for batch in batches_of_samples(runs):
-        try:
-            pair = analyze_asot_pair(batch, findings, sample_of(batch[0]))
-        except AsotError as error:
-            warnings.append(f"Drift of sample {sample_name(batch[0])} not found: {error}")
-            continue
-        if pair is not None:
-            findings.append(pair)
-            warnings += [f"Sample {pair.sample}: {warning}" for warning in pair.warnings]
-    series = _series(samples, current_density, warnings)
+    given = {
+        "current_density": current_density, "reference_conductivity": reference_conductivity, "bootstrap": bootstrap,
+    }  # fmt: skip
+    choices = _chosen(choices or Choices(), given)
+    files = run_files(paths)
+    of_blank = [*blank, *(choices.folder / name for name in choices.file.blank)]
+    blanks = run_files(of_blank) if of_blank else []
+    with executor(len(files), workers, scheduler) as run:
+        inputs = without_duplicates(_described(run, files, choices))
+        _check_sample_changes(inputs, choices)
+        blank_inputs = without_duplicates(_described(run, blanks, choices))
+        told = UnitAnalysis()
+        background: SubstrateBackground | None = None
+        if blanks:
+            background = background_of(_usable(blank_inputs), choices, told)
+        jobs = [Unit(tuple(group), choices, background) for group in units(_usable(inputs))]
+        results = [_result(job, answer) for job, answer in zip(jobs, run.map(analyze_unit, jobs), strict=True)]
+        samples = [entry for result in results for entry in result.samples]
+        if choices.file.bootstrap:
+            samples = _bootstrapped(run, samples, choices.file.bootstrap, choices.file.seed, told.warnings)
+    lost = {entry.path: entry for result in [told, *results] for entry in result.lost}
+    inputs, blank_inputs = ([lost.get(entry.path, entry) for entry in group] for group in (inputs, blank_inputs))
+    warnings = [text for entry in (*inputs, *blank_inputs) if (text := warning(entry)) is not None]
+    warnings += [text for result in [told, *results] for text in result.warnings]
+    findings = [finding for result in results for finding in result.findings]
+    series = _series(samples, choices, warnings)
     controls = control_groups(samples)
     for films in controls:
-        finding = analyze_control_samples(films, _reference(samples, series, films, reference_conductivity))
+        reference = _reference(samples, series, films, choices.file.reference_conductivity)
+        finding = analyze_control_samples(films, reference)
         findings.append(finding)
         warnings += finding.warnings
     thin = {id(entry) for films in controls for entry in films}  # their finding says what they can tell
     warnings += [_disagreement(entry) for entry in samples if id(entry) not in thin and _disagrees(entry)]
-    return Analysis(tuple(samples), tuple(warnings), tuple(findings), series)
+    everything = (*inputs, *blank_inputs)
+    return Analysis(tuple(samples), tuple(warnings), tuple(findings), series, everything, choices)
 
 
-def _findings(runs: list[xarray.Dataset], warnings: list[str]) -> list[Finding]:
-    """What the runs show that are no field sweeps, alone and together; `warnings` is told of doubts."""
-    findings: list[Finding] = []
-    for run in runs:
-        if run.attrs["procedure"] in ANALYSES:
-            try:
-                finding = ANALYSES[run.attrs["procedure"]](run, sample_of(run))
-            except AsotError as error:
-                warnings.append(f"{Path(run.attrs['path']).name} left out: {error}")
-                continue
-            findings.append(finding)
-            warnings += [f"{finding.runs[0]}: {warning}" for warning in finding.warnings]
-    for batch in batches_of_procedures(run for run in runs if run.attrs["procedure"] in BATCH_ANALYSES):
-        procedure = batch[0].attrs["procedure"]
+def _chosen(choices: Choices, given: Mapping[str, float | None]) -> Choices:
+    """Choices with what was given beside them."""
+    present = {name: value for name, value in given.items() if value is not None}
+    rules: dict[str, tuple[str, Callable[[float], bool]]] = {
+        "current_density": ("finite and above 0 A/m^2", lambda value: value > 0),
+        "reference_conductivity": ("finite and not 0 S/m", lambda value: value != 0),
+        "bootstrap": ("a whole number of at least 2", lambda value: int(value) == value >= 2),
+    }
+    for name, value in present.items():
+        must, holds = rules[name]
+        require(name, value, must, holds(value), "Leave it out.")
+    if not present:
+        return choices
+    settings = {**choices.settings, **{f"analysis.{name}": value for name, value in present.items()}}
+    return replace(choices, file=choices.file.model_copy(update=present), settings=settings)
+
+
+def _bootstrapped(
+    run: Executor, samples: list[SampleAnalysis], count: int, seed: int, warnings: list[str]
+) -> list[SampleAnalysis]:
+    """Samples with their bootstrap."""
+    tasks = bootstrap_tasks(samples, count, seed)
+    answers = run.map(replicate_torques, tasks)
+    parts = len(tasks) // max(1, len(samples))
+    result = []
+    for place, entry in enumerate(samples):
+        own = answers[place * parts : (place + 1) * parts]
+        torques = [answer for answer in own if not isinstance(answer, Crash)]
+        if len(torques) < len(own):
+            warnings.append(f"Sample {entry.sample.name}: no bootstrap, a process that worked at it died.")
+        result.append(entry if len(torques) < len(own) else with_bootstrap(entry, np.concatenate(torques), seed))
+    return result
+
+
+def _described(run: Executor, files: Sequence[Path], choices: Choices) -> list[RunInput]:
+    """What each file says of itself."""
+    answers = run.map(partial(read_input, choices=choices), files)
+    return [
+        RunInput(path).left_out("crash", answer.text(path)) if isinstance(answer, Crash) else answer
+        for path, answer in zip(files, answers, strict=True)
+    ]
+
+
+def _usable(inputs: Iterable[RunInput]) -> list[RunInput]:
+    return [entry for entry in inputs if entry.verdict != "left out"]
+
+
+def _result(job: Unit, answer: UnitAnalysis | Crash) -> UnitAnalysis:
+    """Answer of a unit; where its worker died the file that it was at, or all of them, are lost."""
+    if not isinstance(answer, Crash):
+        return answer
+    at = [entry for entry in job.inputs if entry.path == answer.reading] or job.inputs
+    result = UnitAnalysis(lost=[entry.left_out("crash", answer.text(entry.path)) for entry in at])
+    others = [entry.path.name for entry in job.inputs if entry not in at]
+    if others:
+        result.warnings.append(f"{', '.join(others)} left out: they belong to the same measurement.")
+    return result
+
+
+def _check_sample_changes(inputs: Sequence[RunInput], choices: Choices) -> None:
+    """Raise InputError where what the choices set in a sample does not fit it, while the sample as stored is right."""
+    for entry in inputs:
+        if entry.fault != "sample":
+            continue
+        changes = choices.sample_changes(str(entry.attrs["sample"].get("name")))
+        stored = {
+            key: value
+            for key, value in entry.attrs.get("overrides", {}).items()
+            if key.removeprefix("sample.") not in changes
+        }
         try:
-            combined = BATCH_ANALYSES[procedure](batch, sample_of(batch[0]))
-        except AsotError as error:
-            warnings.append(f"Runs of {procedure} not combined: {error}")
+            sample_of(replace(entry, attrs={**entry.attrs, "overrides": stored}))
+        except InputError:
             continue
-        if combined is not None:
-            findings.append(combined)
-            warnings += [f"{' and '.join(combined.runs)}: {warning}" for warning in combined.warnings]
-    return findings
+        raise InputError(f"Keys set for samples must fit them: {entry.reason}")
 
 
-def _analyze_group(
-    group: list[xarray.Dataset],
-    runs: list[xarray.Dataset],
-    background: SubstrateBackground | None,
-    current_density: float | None,
-    samples: list[SampleAnalysis],
-    findings: list[Finding],
-    warnings: list[str],
-) -> None:
-    """Analyse the field sweeps of one measurement: a blank's are a finding, all others give a torque."""
-    sample = sample_of(group[0])
-    if not sample.film.magnetic:
-        found = analyze_blank(group, sample).finding()
-        findings.append(found)
-        warnings += [f"{found.sample}: {warning}" for warning in found.warnings]
-        return
-    for run in group:
-        warnings += _phase_warnings(run)
-    constants = background.pickups(group) if background is not None else _pickup(group, runs, findings)
-    entry = analyze_sample(group, sample, current_density, constants)
-    samples.append(entry)
-    if background is not None:
-        findings.append(background.finding_for(sample, entry.data, entry.result.current_density.value))
-
-
-def _pickup(group: list[xarray.Dataset], runs: list[xarray.Dataset], findings: list[Finding]) -> dict[str, Uncertain]:
-    """What the runs of procedure "pickup" in the recipes of `group` show."""
-    batches = {run.attrs.get("batch", "") for run in group} - {""}
-    files = {file_name(run) for run in runs if run.attrs.get("batch", "") in batches}
-    own = [found for found in findings if found.procedure == "pickup" and found.sample == sample_name(group[0])]
-    return dict(pickup_inputs(found for found in own if found.runs[0] in files))
-
-
-def _finished_runs(paths: Iterable[str | Path], warnings: list[str]) -> list[xarray.Dataset]:
-    """Runs that can be analysed; `warnings` is told of the others, and of points that are left out."""
-    runs = []
-    for path in run_files(paths):
-        try:
-            run = load_run(path)
-            if "sha256" in run.attrs:
-                verify_run(path)
-        except InputError as error:
-            warnings.append(f"{path.name} left out: {error}")
-            continue
-        if run.attrs["status"] != "finished":
-            warnings.append(f"{path.name} left out: its status is {run.attrs['status']}: {run.attrs['exit_reason']}")
-            continue
-        flagged = int((run["lock_in_status"] != 0).sum()) if "lock_in_status" in run else 0
-        if flagged:
-            warnings.append(
-                f"{path.name}: {flagged} of {run.sizes['point']} points left out for overload or lost reference."
-            )
-        runs.append(run)
-    return runs
-
-
-def _background(blank: Iterable[str | Path], warnings: list[str]) -> SubstrateBackground:
-    """What the one measurement of a blank among the files `blank` shows."""
-    sweeps = [run for run in _finished_runs(blank, warnings) if run.attrs["procedure"] not in ANALYSES]
-    groups = [group for group in measurements(sweeps) if not sample_of(group[0]).film.magnetic]
-    if len(groups) != 1:
-        raise InputError(
-            f"Blank must be one measurement of a sample with voigt = 0 in its file; received {len(groups)}. Give the "
-            "folder of a run of recipe substrate."
-        )
-    found = analyze_blank(groups[0], sample_of(groups[0][0]))
-    warnings += [f"{found.sample.name}: {warning}" for warning in found.warnings]
-    return found
-
-
-def _series(samples: list[SampleAnalysis], current_density: float | None, warnings: list[str]) -> SeriesAnalysis | None:
+def _series(samples: list[SampleAnalysis], choices: Choices, warnings: list[str]) -> SeriesAnalysis | None:
     """Joint result of the largest thickness series among `samples`; what is left out is added to `warnings`."""
     groups = thickness_series(samples)
     for group in groups[1:]:
@@ -231,7 +234,7 @@ def _series(samples: list[SampleAnalysis], current_density: float | None, warnin
     if not groups:
         return None
     try:
-        series = analyze_thickness_series(groups[0], current_density)
+        series = analyze_thickness_series(groups[0], choices)
     except AsotError as error:
         warnings.append(f"Thickness series left out: {error}")
         return None
@@ -240,7 +243,8 @@ def _series(samples: list[SampleAnalysis], current_density: float | None, warnin
 
 
 def _disagrees(entry: SampleAnalysis) -> bool:
-    return entry.result.checks["imaginary_torque"].p_value() < _IMPROBABLE
+    imaginary = entry.result.checks.get("imaginary_torque")
+    return imaginary is not None and imaginary.p_value() < _IMPROBABLE
 
 
 def _disagreement(entry: SampleAnalysis) -> str:
@@ -264,16 +268,3 @@ def _reference(
         if conductivity is not None:
             return "series", conductivity
     return bottom_conductivity(samples, material)
-
-
-def _phase_warnings(run: xarray.Dataset) -> list[str]:
-    """Warn where the signal stands off the detection phase: what is in Y is missing in X."""
-    x, y = (run[name].to_numpy() for name in ("x", "y"))
-    good = (run["lock_in_status"].to_numpy() == 0) & np.isfinite(x) & np.isfinite(y)
-    x, y = x[good], y[good]
-    if len(x) < 3 or not np.any(x):
-        return []
-    slope = float(np.sum(x * y) / np.sum(x**2))
-    std = math.sqrt(float(np.sum((y - slope * x) ** 2)) / (len(x) - 1) / float(np.sum(x**2)))
-    warnings = detection.phase_warnings(slope, std, str(run.attrs["parameters"].get("path")))
-    return [f"{file_name(run)}: {warning}" for warning in warnings]

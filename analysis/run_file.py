@@ -23,15 +23,18 @@ and whatever else the writer finds worth keeping. The finished file adds `schema
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -39,6 +42,8 @@ from analysis.errors import InputError, describe
 
 if TYPE_CHECKING:
     import xarray
+
+    from analysis.stack import FloatArray
 
 SCHEMA_VERSION = 1
 """Version of the layout of run files and journals; it grows when an older reader would go wrong."""
@@ -55,9 +60,31 @@ REQUIRED_NOTES = ("bench", "sample", "recipe")
 RESERVED_COMPONENTS = ("name", "beam_probe", "detector_kerr", "software_asot")
 """Names among the file's instruments that no role can take."""
 
+Fault = Literal[
+    "missing", "empty", "truncated", "corrupt", "foreign", "newer schema", "checksum", "locked", "unreadable"
+]
+"""What can be wrong with a run file."""
+
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _KINDS: dict[type, str] = {str: "text", Mapping: "a mapping"}
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+
+
+class RunFileError(InputError):
+    """A run file that cannot be used.
+
+    Attributes
+    ----------
+    fault
+        Kind of the fault.
+    """
+
+    def __init__(self, text: str, fault: Fault) -> None:
+        super().__init__(text)
+        self.fault = fault
+
+    def __reduce__(self) -> tuple[type[RunFileError], tuple[str, Fault]]:
+        return type(self), (str(self), self.fault)
 
 
 @dataclass(frozen=True)
@@ -205,40 +232,110 @@ def load_run(path: str | Path) -> xarray.Dataset:
 
     Raises
     ------
-    InputError
-        When the file is missing, damaged, not a run file, or of a newer schema than this program knows.
+    RunFileError
+        An InputError; when the file is missing, damaged, locked, not a run file, or of a newer schema than this program
+        knows.
     """
-    import h5py
-    import xarray
-
     path = Path(path)
-    _check_signature(path)
-    try:
-        with h5py.File(path, "r") as file:
-            metadata, sample = _read_description(path, file)
-            columns = [Column(**column) for column in metadata.pop("columns")]
-            values = {column.name: np.asarray(file[f"entry/data/{column.name}"][()]) for column in columns}
-            variables = {
-                column.name: (
-                    "point",
-                    values[column.name],
-                    {"units": column.unit, "long_name": column.description, "role": column.role},
-                )
-                for column in columns
-            }
-            dataset = xarray.Dataset(variables)
-    except InputError:
-        raise
-    except (OSError, RuntimeError, LookupError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(
-            f"Run file {path} must be complete; it is damaged or truncated ({_one_line(error)}). "
-            "Restore it from a backup, or from its journal with `asot recover`, if that still exists."
-        ) from None
-    dataset.attrs = {**metadata, "sample": sample, "path": str(path)}
+    with _opened(path) as file:
+        metadata, sample = _read_description(path, file)
+        data = file["entry/data"]
+        columns = [Column(**column) for column in metadata.pop("columns")]
+        values = {column.name: np.asarray(data[column.name][()]) for column in columns}
+        dataset = run_dataset(columns, values, {**metadata, "sample": sample, "path": str(path)})
     checksum = _read_sidecar(path)
     if checksum is not None:
         dataset.attrs["sha256"] = checksum
     return dataset
+
+
+def read_notes(path: str | Path) -> dict[str, str]:
+    """Read the texts that are kept in a run file: bench, sample, recipe, safe state and whatever else, by name.
+
+    That of the metadata is left out, and the note `twin`, the secrets of a simulated bench, is never opened.
+
+    Raises
+    ------
+    RunFileError
+        As `load_run` does.
+    """
+    with _opened(Path(path)) as file:
+        return {name: _read_note(file, name) for name in file["entry/notes"] if name not in ("metadata", "twin")}
+
+
+def run_dataset(
+    columns: Sequence[Column], values: Mapping[str, FloatArray], attributes: Mapping[str, Any]
+) -> xarray.Dataset:
+    """Columns of a run as `load_run` returns them.
+
+    Parameters
+    ----------
+    columns
+        What they hold.
+    values
+        Numbers (points,) by name of the column.
+    attributes
+        Metadata of the run, its sample and its path.
+
+    Returns
+    -------
+    xarray.Dataset
+    """
+    import xarray
+
+    variables = {
+        column.name: (
+            "point",
+            values[column.name],
+            {"units": column.unit, "long_name": column.description, "role": column.role},
+        )
+        for column in columns
+    }
+    return xarray.Dataset(variables, attrs=dict(attributes))
+
+
+def read_attributes(path: str | Path) -> dict[str, Any]:
+    """Attributes that `load_run` gives a run, without its columns.
+
+    Raises
+    ------
+    RunFileError
+        As `load_run`.
+    """
+    path = Path(path)
+    with _opened(path) as file:
+        metadata, sample = _read_description(path, file)
+        points = [len(file[f"entry/data/{column['name']}"]) for column in metadata.pop("columns")[:1]]
+    return {**metadata, "sample": sample, "path": str(path), "points": sum(points)}
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """Open a run file; whatever is wrong with it becomes a RunFileError."""
+    import h5py
+
+    check_signature(path)
+    try:
+        with h5py.File(path, "r") as file:
+            yield file
+    except RunFileError:
+        raise
+    except BlockingIOError as error:
+        raise RunFileError(
+            f"Run file {path} must be free; another program has locked it ({_one_line(error)}). Close that program.",
+            "locked",
+        ) from None
+    except (
+        OSError, RuntimeError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError, MemoryError,
+        RecursionError,
+    ) as error:  # fmt: skip
+        text = _one_line(error)
+        fault: Fault = "truncated" if "truncated file" in text else "corrupt"
+        raise RunFileError(
+            f"Run file {path} must be complete; it is damaged or truncated ({text}). "
+            "Restore it from a backup, or from its journal with `asot recover`, if that still exists.",
+            fault,
+        ) from None
 
 
 def verify_run(path: str | Path) -> None:
@@ -250,18 +347,29 @@ def verify_run(path: str | Path) -> None:
         When the file or its checksum is missing, or when they do not agree.
     """
     path = Path(path)
-    _check_signature(path)
+    check_signature(path)
     expected = _read_sidecar(path)
     if expected is None:
-        raise InputError(
+        raise RunFileError(
             f"Run file {path} must have its checksum beside it; {sidecar_path(path).name} is missing. "
-            "Copy it from where the run was recorded."
+            "Copy it from where the run was recorded.",
+            "checksum",
         )
-    found = file_sha256(path)
+    check_sha256(path, file_sha256(path), expected)
+
+
+def recorded_sha256(path: str | Path) -> str | None:
+    """SHA-256 that stands in the file beside a run file, None where there is none; RunFileError for no SHA-256."""
+    return _read_sidecar(Path(path))
+
+
+def check_sha256(path: Path, found: str, expected: str) -> None:
+    """Raise RunFileError unless the SHA-256 of a run file is the one recorded."""
     if found != expected:
-        raise InputError(
+        raise RunFileError(
             f"Run file {path} must have the SHA-256 {expected[:12]}... of {sidecar_path(path).name}; "
-            f"it has {found[:12]}...: the file was changed after the run. Restore it from a backup."
+            f"it has {found[:12]}...: the file was changed after the run. Restore it from a backup.",
+            "checksum",
         )
 
 
@@ -291,41 +399,56 @@ def _check_quantities(key: str, quantities: Any) -> None:
 def _read_description(path: Path, file: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """Metadata and sample of an open run file."""
     if "entry/notes/metadata/data" not in file:
-        raise InputError(
-            f"Run file {path} must be an asot run; it is an HDF5 file without asot's metadata. Give a run-*.h5 file."
+        raise RunFileError(
+            f"Run file {path} must be an asot run; it is an HDF5 file without asot's metadata. Give a run-*.h5 file.",
+            "foreign",
         )
     metadata = json.loads(_read_note(file, "metadata"))
     version = metadata["schema_version"]
     if not isinstance(version, int) or version > SCHEMA_VERSION:
-        raise InputError(
+        raise RunFileError(
             f"Run file {path} must have schema version {SCHEMA_VERSION} or older; received {version!r}. "
-            "Update asot to the version that wrote it."
+            "Update asot to the version that wrote it.",
+            "newer schema",
         )
-    return metadata, tomllib.loads(_read_note(file, "sample"))
+    return metadata, copy.deepcopy(_parsed(_read_note(file, "sample")))
+
+
+@lru_cache(maxsize=64)
+def _parsed(sample: str) -> dict[str, Any]:
+    """Sample note as a table; the runs of a folder often share it."""
+    return tomllib.loads(sample)
 
 
 def _read_note(file: Any, name: str) -> str:
     return bytes(file[f"entry/notes/{name}/data"][()]).decode("utf-8")
 
 
-def _check_signature(path: Path) -> None:
-    """Raise InputError unless `path` is a readable file that begins like HDF5."""
+def check_signature(path: Path) -> None:
+    """Raise RunFileError unless `path` is a readable file that begins like HDF5."""
     try:
         with path.open("rb") as file:
             signature = file.read(len(_HDF5_SIGNATURE))
     except FileNotFoundError:
-        raise InputError(f"Run file {path} must exist; there is none. Check the name and folder.") from None
-    except OSError as error:
-        raise InputError(
-            f"Run file {path} must be readable; {error.strerror or error}. Give a run-*.h5 file that you may read."
+        raise RunFileError(
+            f"Run file {path} must exist; there is none. Check the name and folder.", "missing"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise RunFileError(
+            f"Run file {path} must be readable; {getattr(error, 'strerror', None) or error}. Give a run-*.h5 file that "
+            "you may read.",
+            "unreadable",
         ) from None
     if signature == _HDF5_SIGNATURE:
         return
+    if not signature:
+        remedy = "Restore it from a backup, or from its journal with `asot recover`, if that still exists."
+        raise RunFileError(f"Run file {path} must be HDF5; it is empty. {remedy}", "empty")
     if path.suffix == ".journal":
         remedy = f"It is the journal of a run: `asot recover {path.parent}` makes the run file."
     else:
         remedy = "Give a run-*.h5 file."
-    raise InputError(f"Run file {path} must be HDF5; it begins with {signature!r}. {remedy}")
+    raise RunFileError(f"Run file {path} must be HDF5; it begins with {signature!r}. {remedy}", "foreign")
 
 
 def _read_sidecar(path: Path) -> str | None:
@@ -336,10 +459,11 @@ def _read_sidecar(path: Path) -> str | None:
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"Checksum {sidecar} must be readable; {_one_line(error)}. Restore it.") from None
+        text = f"Checksum {sidecar} must be readable; {_one_line(error)}. Restore it."
+        raise RunFileError(text, "checksum") from None
     if not words or not re.fullmatch(r"[0-9a-f]{64}", words[0]):
         remedy = "Restore it from where the run was recorded."
-        raise InputError(describe(f"Checksum {sidecar}", "begin with a SHA-256", words[:1], remedy))
+        raise RunFileError(describe(f"Checksum {sidecar}", "begin with a SHA-256", words[:1], remedy), "checksum")
     return words[0]
 
 

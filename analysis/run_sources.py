@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from analysis.errors import InputError
-from analysis.run_file import load_run
-from analysis.run_groups import run_files, sample_name
+from analysis.run_file import read_attributes, recorded_sha256
 
 
 @dataclass(frozen=True)
@@ -51,38 +49,31 @@ class RunSource:
     program: Mapping[str, str]
 
 
-def run_sources(paths: Iterable[str | Path]) -> list[RunSource]:
-    """Describe the run files among `paths` in order; files that cannot be read are left out (the analysis names them).
+def run_sources(paths: Iterable[Path]) -> list[RunSource]:
+    """Describe run files in order.
 
     Raises
     ------
     InputError
-        As `run_files`.
+        Where one cannot be read.
     """
-    sources = []
-    for path in run_files(paths):
-        try:
-            sources.append(_source(path))
-        except InputError:
-            continue
-    return sources
+    return [_source(path) for path in paths]
 
 
 def _source(path: Path) -> RunSource:
-    run = load_run(path)
-    about: Mapping[str, Any] = run.attrs
+    about = read_attributes(path)
     return RunSource(
         file=path.name,
         run_id=about["run_id"],
         procedure=about["procedure"],
         title=_title(about),
-        sample=sample_name(run),
+        sample=str(about.get("sample_name", "")),
         bench=about.get("bench_name", ""),
         status=about["status"],
         start=about["start_time"],
         end=about.get("end_time", ""),
-        points=run.sizes["point"],
-        sha256=about.get("sha256", ""),
+        points=about["points"],
+        sha256=recorded_sha256(path) or "",
         overrides={key: _text(value) for key, value in about.get("overrides", {}).items()},
         instruments={role: entry.get("identity", "") for role, entry in about.get("instruments", {}).items()},
         program=_program(about.get("provenance", {})),

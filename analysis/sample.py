@@ -163,6 +163,22 @@ class SampleLimits(Table):
     laser_power: Annotated[float, Unit.number("W"), Field(gt=0)]
 
 
+SAMPLE_INPUTS = (
+    "calibration_field_per_ampere",
+    "thickness",
+    "saturation_induction",
+    "n",
+    "k",
+    "exchange_stiffness",
+    "effective_field",
+    "surface_anisotropy_bottom",
+    "surface_anisotropy_top",
+    "width",
+    "conductivity",
+)
+"""Model inputs that a sample file gives with their uncertainties."""
+
+
 class Sample(Table):
     """One sample."""
 
@@ -247,21 +263,8 @@ class Sample(Table):
 
     def uncertainties(self) -> Mapping[str, Uncertain]:
         """Model inputs by the names that `analysis.systematics` perturbs, with their standard uncertainties."""
-        film = self.film
-        inputs: dict[str, Any] = {
-            "calibration_field_per_ampere": self.coil.field_per_ampere,
-            "thickness": film.thickness,
-            "saturation_induction": film.saturation_induction,
-            "n": film.n,
-            "k": film.k,
-            "exchange_stiffness": film.exchange_stiffness,
-            "effective_field": film.effective_field,
-            "surface_anisotropy_bottom": film.surface_anisotropy_bottom,
-            "surface_anisotropy_top": film.surface_anisotropy_top,
-            "width": self.geometry.width,
-            "conductivity": film.conductivity,
-        }
-        return inputs
+        elsewhere = {"calibration_field_per_ampere": self.coil.field_per_ampere, "width": self.geometry.width}
+        return {name: elsewhere[name] if name in elsewhere else getattr(self.film, name) for name in SAMPLE_INPUTS}
 
 
 def read_sample(name: str | Path, changes: Mapping[str, Any] | None = None) -> tuple[Sample, str]:

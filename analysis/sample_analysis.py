@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from analysis.averaged_loops import SampleData, sample_data
+from analysis.averaged_loops import FieldWindow, SampleData, sample_data
+from analysis.choices import Choices
 from analysis.errors import AnalysisError
 from analysis.finding import file_name
-from analysis.result import TorqueResult
+from analysis.result import Bootstrap, TorqueResult
 from analysis.sample import Sample
-from analysis.sample_fit import ZeroFieldAngles, fit_sample, zero_field_angles
+from analysis.sample_fit import ZeroFieldAngles, fit_loops, zero_field_angles
 from analysis.stack import Side
 from analysis.substrate_background import light_side, wavelength_of
 
@@ -37,6 +39,12 @@ class SampleAnalysis:
         Averaged loops behind them.
     wavelength, side
         Of the light (m), and where it came from.
+    window
+        Magnitudes of the field (T) that the fits used.
+    incomplete
+        Those of `runs` that ended early and were used as far as their points go.
+    bootstrap
+        Torques of loops drawn anew, where that was asked for.
     """
 
     sample: Sample
@@ -45,6 +53,23 @@ class SampleAnalysis:
     data: SampleData
     wavelength: float
     side: Side = "top"
+    window: FieldWindow = (0.0, math.inf)
+    incomplete: tuple[str, ...] = ()
+    bootstrap: Bootstrap | None = None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What runs that ended early leave open."""
+        if not self.incomplete:
+            return ()
+        whole = max(len(loop.signs) for loop in self.data.loops.values())
+        single = [
+            f"{path} {channel}"
+            for (path, channel), loop in self.data.loops.items()
+            if len({entry.polarization for entry in loop.loops}) < whole
+        ]
+        quadratic = f" {', '.join(single)} lack a polarisation, so the quadratic effect is in them." if single else ""
+        return (f"the result rests on runs that ended early: {', '.join(self.incomplete)}.{quadratic}",)
 
     @property
     def current_density(self) -> float:
@@ -72,18 +97,21 @@ class SampleAnalysis:
             torques=torques,
             side=self.side,
             wavelength=self.wavelength,
+            fields=self.window,
         )
 
     def as_dict(self) -> dict[str, Any]:
         """Return the form that the JSON output uses."""
-        return {"name": self.sample.name, "runs": list(self.runs), **self.result.as_dict()}
+        names = {"name": self.sample.name, "runs": list(self.runs), "incomplete_runs": list(self.incomplete)}
+        drawn = {} if self.bootstrap is None else {"bootstrap": self.bootstrap.as_dict()}
+        return {**names, **self.result.as_dict(), **drawn}
 
 
 def analyze_sample(
     runs: Sequence[xarray.Dataset],
     sample: Sample,
-    current_density: float | None = None,
     constants: Mapping[str, Uncertain] | None = None,
+    choices: Choices | None = None,
 ) -> SampleAnalysis:
     """Find the torque of one sample.
 
@@ -93,10 +121,10 @@ def analyze_sample(
         Its field sweeps, from `load_run`.
     sample
         The sample.
-    current_density
-        Current density (A/m^2) to which the torque is reported; that of the runs by default.
     constants
         "pickup_rotation" and "pickup_ellipticity" (rad): what the calibration holds beside its signal.
+    choices
+        Fields, fit, systematics and current density; those of `Choices()` by default.
 
     Raises
     ------
@@ -105,20 +133,26 @@ def analyze_sample(
     """
     stack, side = sample.stack(), light_side(runs[0])
     wavelength = shared_wavelength(runs)
-    constants = constants or {}
-    result = fit_sample(
-        runs,
+    constants, choices = constants or {}, choices or Choices()
+    window, fit = choices.window(sample), choices.file.sample_fit
+    pickup = complex(*(entry.value for entry in constants.values())) if constants else 0.0
+    coercive = sample.film.coercive_field
+    data = sample_data(runs, stack, coercive, side=side, wavelength=wavelength, pickup=pickup, fields=window)
+    result = fit_loops(
+        data,
         stack,
-        coercive_field=sample.film.coercive_field,
+        window,
         width=sample.conducting_width,
-        current_density=current_density,
+        current_density=choices.file.current_density,
+        torque=fit.torque,
         side=side,
         wavelength=wavelength,
-        uncertainties={**sample.uncertainties(), **constants},
+        nuisances=[table.nuisance() for table in fit.nuisances],
+        uncertainties=choices.counted({**sample.uncertainties(), **constants}),
     )
-    pickup = complex(*(entry.value for entry in constants.values())) if constants else 0.0
-    data = sample_data(runs, stack, sample.film.coercive_field, side=side, wavelength=wavelength, pickup=pickup)
-    return SampleAnalysis(sample, tuple(file_name(run) for run in runs), result, data, wavelength, side)
+    incomplete = tuple(file_name(run) for run in runs if run.attrs.get("status", "finished") != "finished")
+    names = tuple(file_name(run) for run in runs)
+    return SampleAnalysis(sample, names, result, data, wavelength, side, window, incomplete)
 
 
 def shared_wavelength(runs: Sequence[xarray.Dataset]) -> float:

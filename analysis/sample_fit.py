@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.averaged_loops import SampleData, field_response, sample_data, saturated
+from analysis.averaged_loops import FieldWindow, SampleData, field_response, field_window, sample_data
 from analysis.errors import InputError
-from analysis.loops import CHANNELS, Amplitude, Channel, Parity, fit_amplitude
+from analysis.loop_model import LoopModel
+from analysis.loop_responses import LoopResponses
+from analysis.loops import CHANNELS, Channel
 from analysis.optics import DEFAULT_WAVELENGTH
-from analysis.result import Estimate, TorqueResult
+from analysis.result import TorqueResult
 from analysis.stack import FloatArray, Side, Stack
-from analysis.stack_batch import batches
 from analysis.systematics import budget, changed
 from analysis.torque_fit import (
-    NO_ANGLES,
-    Angles,
+    PICKUPS,
     Nuisance,
-    TorqueFit,
     TorqueModel,
     product_matrices,
     torque_result,
-    weights_from,
 )
-from analysis.torque_problem import TorqueProblem
 
 if TYPE_CHECKING:
     import xarray
@@ -50,6 +46,7 @@ def fit_sample(
     wavelength: float = DEFAULT_WAVELENGTH,
     nuisances: Sequence[Nuisance] = (),
     uncertainties: Mapping[str, Uncertain] | None = None,
+    fields: FieldWindow | None = None,
 ) -> TorqueResult:
     """Find the surface torque of one sample from its field loops.
 
@@ -85,6 +82,8 @@ def fit_sample(
         Model inputs with standard uncertainties, as `Sample.uncertainties` gives them, for the systematics budget;
         nuisances among them are left out. "pickup_rotation" and "pickup_ellipticity" (rad, as the set-up reports
         them) are the calibration signals with the beam blocked, which are taken off.
+    fields
+        Magnitudes of the field (T) that are used instead, above the first and up to the second.
 
     Returns
     -------
@@ -106,8 +105,45 @@ def fit_sample(
     """
     inputs = dict(uncertainties or {})
     everything = [*runs, *(calibration_runs or ())]
-    pickup = complex(*(inputs[name].value if name in inputs else 0.0 for name in _PICKUPS))
-    data = sample_data(everything, stack, coercive_field, calibration_angle, side, wavelength, pickup)
+    pickup = complex(*(inputs[name].value if name in inputs else 0.0 for name in PICKUPS))
+    window = field_window(coercive_field, fields)
+    data = sample_data(everything, stack, coercive_field, calibration_angle, side, wavelength, pickup, fields)
+    return fit_loops(
+        data, stack, window, calibration_angle=calibration_angle, calibration_field=calibration_field, width=width,
+        current_density=current_density, torque=torque, side=side, wavelength=wavelength, nuisances=nuisances,
+        uncertainties=inputs,
+    )  # fmt: skip
+
+
+def fit_loops(
+    data: SampleData,
+    stack: Stack,
+    window: FieldWindow,
+    *,
+    calibration_angle: complex | None = None,
+    calibration_field: float | None = None,
+    width: float | None = None,
+    current_density: float | None = None,
+    torque: TorqueModel = "antisymmetric",
+    side: Side = "top",
+    wavelength: float = DEFAULT_WAVELENGTH,
+    nuisances: Sequence[Nuisance] = (),
+    uncertainties: Mapping[str, Uncertain] | None = None,
+) -> TorqueResult:
+    """Find the surface torque of one sample from its averaged loops.
+
+    Parameters
+    ----------
+    data
+        From `sample_data`, with the pick-up taken off.
+    stack
+        The sample.
+    window
+        Magnitudes of the field (T) that are used.
+    calibration_angle, calibration_field, width, current_density, torque, side, wavelength, nuisances, uncertainties
+        As for `fit_sample`, which says what is returned and raised.
+    """
+    inputs = dict(uncertainties or {})
     if calibration_field is None:
         if data.coil_current is None or "calibration_field_per_ampere" not in inputs:
             raise InputError(
@@ -120,8 +156,15 @@ def fit_sample(
             raise InputError("width must be given in m where uncertainties do not tell it; received None. Give it.")
         width = inputs["width"].value
 
-    model = _Model(
-        data, coercive_field, calibration_angle, calibration_field, torque, tuple(nuisances), side, wavelength
+    model = LoopModel(
+        data,
+        LoopResponses(data, window, stack, side, wavelength),
+        calibration_angle,
+        calibration_field,
+        torque,
+        tuple(nuisances),
+        side,
+        wavelength,
     )
     fit = replace(model.fit(stack), scatter_dof=model.scatter_dof(stack))
     thickness = float(np.asarray(stack.single_film.thickness))
@@ -134,21 +177,29 @@ def fit_sample(
         moved, film, scale, sigma = model, stack, 1.0, conductivity
         if name == "calibration_field_per_ampere":
             moved = replace(model, calibration_field=model.calibration_field * (1 + step / inputs[name].value))
-        elif name in _PICKUPS:
-            moved = replace(model, pickup=step * (1, 1j)[_PICKUPS.index(name)])
+        elif name in PICKUPS:
+            moved = replace(model, pickup=step * (1, 1j)[PICKUPS.index(name)])
         elif name == "width":
             scale = 1 + step / inputs[name].value
         elif name == "conductivity":
             sigma = None if conductivity is None else conductivity + step
         elif name:
-            film = changed(stack, name, step, wavelength)
-        bottom = float((moved.fit(film) if name else fit).faces()[0][1])
+            film = films[(name, step)]
+        known = moved is model and film is stack
+        bottom = float((fit if known else moved.fit(film)).faces()[0][1])
         # What the fit calls the torque belongs to the film as it is; the density I / (w d) moves with w and d.
         scale *= float(np.asarray(film.single_film.thickness)) / thickness
         answer = {"torque": scale * bottom, "efficiency": scale * bottom, "torque_at_fixed_current": bottom}
         return answer | ({} if sigma is None else {"torque_conductivity": scale * bottom * sigma})
 
     inputs = {name: input for name, input in inputs.items() if name not in fitted}
+    films = {
+        (name, step): changed(stack, name, step, wavelength)
+        for name, input in inputs.items()
+        if input.std and name not in (*PICKUPS, "calibration_field_per_ampere", "width", "conductivity")
+        for step in (input.std, -input.std)
+    }
+    model.responses.prepare(list(films.values()))
     return torque_result(
         fit,
         current_density=run_density,
@@ -158,133 +209,6 @@ def fit_sample(
         polarity=(1, 1),
         checks=model.checks(stack),
     )
-
-
-_PICKUPS = ("pickup_rotation", "pickup_ellipticity")
-
-
-@dataclass(frozen=True)
-class _Model:
-    """The chain from averaged loops to the fit, to be repeated with changed inputs."""
-
-    data: SampleData
-    coercive_field: float
-    calibration_angle: complex | None
-    calibration_field: float
-    kind: TorqueModel
-    nuisances: tuple[Nuisance, ...]
-    side: Side
-    wavelength: float
-    pickup: complex = 0.0
-
-    def amplitude(self, stack: Stack, path: str, parity: Parity, **push: float) -> Amplitude:
-        """Fit odd or even part of a path with the response to `push`."""
-        pairs = []
-        for channel in CHANNELS:
-            loop = self.data.loops[(path, channel)]
-            window = saturated(loop.field, self.coercive_field)
-            field = loop.field[window]
-            response = field_response(stack, field, self.side, self.wavelength, **push)
-            signal = loop.odd[window] if parity == "odd" else loop.even[window]
-            if path == "coil" and parity == "even":
-                signal = signal - loop.mean_sign * (self.pickup.real if channel == "rotation" else self.pickup.imag)
-            pairs.append((signal, response * np.sign(field) if parity == "odd" else response))
-        return fit_amplitude(pairs[0], pairs[1], f"{path} amplitude")
-
-    def _at_zero(self, stack: Stack, **push: float) -> complex:
-        return complex(field_response(stack, np.zeros(1), self.side, self.wavelength, **push)[0])
-
-    def calibration(self, stack: Stack) -> tuple[complex, FloatArray]:
-        """Complex calibration angle (rad) at zero field, with covariance (2, 2) of its parts."""
-        if self.calibration_angle is not None:
-            return self.calibration_angle, np.zeros((2, 2))
-        fit = self.amplitude(stack, "coil", "even", calibration_field=self.calibration_field)
-        return _scaled(fit, self._at_zero(stack, calibration_field=self.calibration_field))
-
-    def asot(self, stack: Stack, top: float, bottom: float) -> tuple[complex, FloatArray, int]:
-        """Complex ASOT angle (rad) at zero field, to which torques in this ratio lead, its covariance and dof."""
-        odd = self.amplitude(stack, "sample", "odd", torque_top=top, torque_bottom=bottom)
-        return *_scaled(odd, self._at_zero(stack, torque_top=top, torque_bottom=bottom)), odd.dof
-
-    def fit(self, stack: Stack) -> TorqueFit:
-        """Torques at the current of the runs."""
-        fit = self._fit(stack, -1.0, 1.0)
-        if self.kind == "free":  # once more with the field dependence of the torques found
-            top, bottom = fit.faces()[0] / np.max(np.abs(fit.faces()[0]))
-            fit = self._fit(stack, float(top), float(bottom))
-        return fit
-
-    def _fit(self, stack: Stack, top: float, bottom: float) -> TorqueFit:
-        problem, dof = self._problem(stack, top, bottom)
-        return replace(problem.fit(), scatter_dof=float(dof))
-
-    def scatter_dof(self, stack: Stack) -> float:
-        """Degrees of freedom behind the noise of the bottom torque, after Welch and Satterthwaite.
-
-        Each channel's noise is known from its own residuals, and often one channel carries nearly all the torque.
-        """
-        problem, _ = self._problem(stack, -1.0, 1.0)
-        odd = self.amplitude(stack, "sample", "odd", torque_top=-1.0, torque_bottom=1.0)
-        values = problem.asot.values
-        step = 1e-3 * float(np.abs(values[0]))
-
-        def bottom(shift: complex) -> float:
-            moved = replace(problem, asot=replace(problem.asot, values=values + shift))
-            return float(moved.fit().faces()[0][1])
-
-        slope = np.array([bottom(step) - bottom(-step), bottom(1j * step) - bottom(-1j * step)]) / (2 * step)
-        matrix = product_matrices(np.array(self._at_zero(stack, torque_top=-1.0, torque_bottom=1.0)))
-        parts = np.array([slope @ matrix @ part @ matrix.T @ slope for part in odd.channel_covariance])
-        return float(np.sum(parts) ** 2 / np.sum(parts**2 / odd.channel_dof))
-
-    def _problem(self, stack: Stack, top: float, bottom: float) -> tuple[TorqueProblem, int]:
-        """Series of one film at zero field, to which loops are extrapolated like those of these torques."""
-        angle, noise, dof = self.asot(stack, top, bottom)
-        reference, reference_noise = self.calibration(stack)
-        ratio = product_matrices(np.array(angle / reference))
-        covariance = noise + ratio @ reference_noise @ ratio.T
-        loops = [self.data.loops.get(("coil", channel)) for channel in CHANNELS]
-        signs = [1.0 if loop is None else loop.mean_sign for loop in loops]
-        problem = TorqueProblem(
-            batches=tuple(batches([stack], self.wavelength)),
-            reference_thickness=(np.asarray(stack.single_film.thickness, dtype=float),),
-            field=np.zeros(1),
-            asot=Angles(np.array([0]), np.array([angle]), weights_from(covariance[np.newaxis])),
-            reference=np.array([reference]),
-            calibration=NO_ANGLES,
-            calibration_field=self.calibration_field,
-            pickup_signs=(complex(signs[0]), 1j * signs[1]),
-            kind=self.kind,
-            known_scale=True,
-            nuisances=self.nuisances,
-            side=self.side,
-            wavelength=self.wavelength,
-        )
-        return problem, dof
-
-    def checks(self, stack: Stack) -> dict[str, Estimate]:
-        """By-products that show whether the measurement was in order."""
-        expected = self._at_zero(stack, calibration_field=self.calibration_field)
-        gain = self.calibration(stack)[0] / expected
-        oersted = self.amplitude(stack, "sample", "even", calibration_field=1.0)
-        checks = {
-            "gain": Estimate(abs(gain), None, "1"),
-            "gain_phase": Estimate(math.atan2(gain.imag, gain.real), None, "rad"),
-            "oersted_field": Estimate(
-                (oersted.value / gain).real, math.sqrt(oersted.covariance[0, 0]) / abs(gain), "T"
-            ),
-        }
-        for channel in CHANNELS:
-            mean, std = self.data.loops[("sample", channel)].difference
-            if math.isfinite(mean):
-                checks[f"polarization_difference_{channel}"] = Estimate(mean, std, "rad")
-        return checks
-
-
-def _scaled(amplitude: Amplitude, response: complex) -> tuple[complex, FloatArray]:
-    """Complex angle of an amplitude times a response, with covariance (2, 2)."""
-    matrix = product_matrices(np.array(response))
-    return amplitude.value * response, matrix @ amplitude.covariance @ matrix.T
 
 
 @dataclass(frozen=True)
@@ -331,6 +255,7 @@ def zero_field_angles(
     torques: tuple[float, float] = (-1.0, 1.0),
     side: Side = "top",
     wavelength: float = DEFAULT_WAVELENGTH,
+    fields: FieldWindow | None = None,
 ) -> ZeroFieldAngles:
     """Extrapolate the loops of a sample to zero field with the model's own field dependence.
 
@@ -338,14 +263,15 @@ def zero_field_angles(
     ----------
     data
         Averaged loops.
-    stack, coercive_field, side, wavelength
+    stack, coercive_field, side, wavelength, fields
         As for `fit_sample`.
     calibration_field
         Out-of-plane field (T, peak) of the calibration.
     torques
         Torques (top, bottom) whose field dependence the ASOT loops have; their scale does not matter.
     """
-    model = _Model(data, coercive_field, None, calibration_field, "antisymmetric", (), side, wavelength)
+    responses = LoopResponses(data, field_window(coercive_field, fields), stack, side, wavelength)
+    model = LoopModel(data, responses, None, calibration_field, "antisymmetric", (), side, wavelength)
     angle, noise, dof = model.asot(stack, *torques)
     calibration_dof = model.amplitude(stack, "coil", "even", calibration_field=calibration_field).dof
     return ZeroFieldAngles(angle, noise, *model.calibration(stack), dof, calibration_dof)
@@ -372,20 +298,24 @@ def fitted_loops(
     coercive_field: float,
     side: Side = "top",
     wavelength: float = DEFAULT_WAVELENGTH,
+    fields: FieldWindow | None = None,
 ) -> dict[tuple[str, Channel], FittedLoop]:
     """Curves of the fits, to be drawn over the loops that `data` holds.
 
     The odd part is the response to antisymmetric torques, the even part that to an out-of-plane field: the Oersted
     field of the sample current, or the calibration field.
     """
-    model = _Model(data, coercive_field, None, 1.0, "antisymmetric", (), side, wavelength)
+    window = field_window(coercive_field, fields)
+    model = LoopModel(
+        data, LoopResponses(data, window, stack, side, wavelength), None, 1.0, "antisymmetric", (), side, wavelength
+    )
     curves = {}
     for path in dict.fromkeys(path for path, _ in data.loops):
         odd = model.amplitude(stack, path, "odd", torque_top=-1.0, torque_bottom=1.0).value
         even = model.amplitude(stack, path, "even", calibration_field=1.0).value
         for channel in CHANNELS:
             largest = float(np.max(np.abs(data.loops[(path, channel)].field)))
-            branch = np.linspace(3 * coercive_field, largest, 100)
+            branch = np.linspace(window[0], min(largest, window[1]), 100)
             field = np.concatenate([-branch[::-1], branch])
             torque = (
                 odd

@@ -17,6 +17,7 @@ from analysis.stack import FloatArray
 Axis = Literal["x", "y"]
 _LEAST_CONTRAST = 0.2  # of the largest sum signal
 _SAME_PLACE = 1e-8  # m
+_erf = np.vectorize(math.erf, otypes=[float])  # SciPy's takes longer to import than a scan to fit
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,6 @@ def reflected_light(
     jacobian : (n, 5 + 2 axes)
         Derivatives by the values.
     """
-    from scipy.special import erf
-
     film, beside, diameter, drift, curvature = values[:5]
     scale = 2 * math.sqrt(2) / diameter
     covered, slopes = [], []
@@ -71,7 +70,7 @@ def reflected_light(
         centre, width = values[5 + 2 * number : 7 + 2 * number]
         near, far = scale * (width / 2 - (place - centre)), scale * (width / 2 + (place - centre))
         bell_near, bell_far = np.exp(-(near**2)) / math.sqrt(math.pi), np.exp(-(far**2)) / math.sqrt(math.pi)
-        covered.append((erf(near) + erf(far)) / 2)
+        covered.append((_erf(near) + _erf(far)) / 2)
         by_centre, by_width = scale * (bell_near - bell_far), scale * (bell_near + bell_far) / 2
         slopes.append((by_centre, by_width, -(near * bell_near + far * bell_far) / diameter))
     part = np.prod(covered, axis=0)

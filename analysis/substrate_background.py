@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -237,7 +237,7 @@ def analyze_blank(runs: Sequence[xarray.Dataset], sample: Sample) -> SubstrateBa
     )
 
 
-def light_side(run: xarray.Dataset) -> Side:
+def light_side(run: Any) -> Side:
     """Side of the film from which the light of a run came; the top where it does not say."""
     side: Side = run.attrs.get("light_side", "top")
     return side
@@ -248,7 +248,7 @@ def wavelength_of(run: xarray.Dataset) -> float:
     return float(run.attrs.get("beam", {}).get("incident_wavelength", [DEFAULT_WAVELENGTH])[0])
 
 
-def is_complete(runs: Sequence[xarray.Dataset]) -> bool:
+def is_complete(runs: Sequence[Any]) -> bool:
     """Whether calibration and ASOT are there, each in both channels."""
     kinds = {(run.attrs["parameters"].get("path"), name) for run in runs for name in measured_channels(run)}
     return {(path, channel) for path in ("sample", "coil") for channel in CHANNELS} <= kinds

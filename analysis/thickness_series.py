@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from analysis.averaged_loops import field_response
+from analysis.choices import Choices
 from analysis.errors import AnalysisError
 from analysis.result import Estimate, Systematic, TorqueResult, combined
 from analysis.sample import series_of_thickness
@@ -149,15 +150,16 @@ def thickness_series(entries: Sequence[SampleAnalysis]) -> list[list[SampleAnaly
     return sorted(series, key=len, reverse=True)
 
 
-def analyze_thickness_series(entries: Sequence[SampleAnalysis], current_density: float | None = None) -> SeriesAnalysis:
+def analyze_thickness_series(entries: Sequence[SampleAnalysis], choices: Choices | None = None) -> SeriesAnalysis:
     """Fit one torque to all films of a series.
 
     Parameters
     ----------
     entries
         Results of the single samples, as `thickness_series` groups them.
-    current_density
-        (A/m^2) to which the torque is reported; that of the thickest film by default.
+    choices
+        Current density (A/m^2) to which the torque is reported, that of the thickest film by default; fit and
+        systematics.
 
     Returns
     -------
@@ -178,7 +180,9 @@ def analyze_thickness_series(entries: Sequence[SampleAnalysis], current_density:
     stacks = [entry.sample.stack() for entry in entries]
     thickest = entries[-1]
     held, drive = _held(entries)
-    density = thickest.current_density if current_density is None else current_density
+    choices = choices or Choices()
+    given, chosen = choices.file.current_density, choices.file.series_fit
+    density = thickest.current_density if given is None else given
     scale = density / thickest.current_density * drive[-1] / drive
     coil_scale = thickest.calibration_field / np.array([entry.calibration_field for entry in entries])
     angles = scale * np.array([film.asot for film in films])
@@ -194,18 +198,23 @@ def analyze_thickness_series(entries: Sequence[SampleAnalysis], current_density:
         calibration_field=thickest.calibration_field,
         wavelength=thickest.wavelength,
     )
-    common = {name: value for name, value in thickest.sample.uncertainties().items() if name != "thickness"}
-    result = fit(stacks, angles, uncertainties=common)
+    inputs = choices.counted(thickest.sample.uncertainties())
+    common = {name: value for name, value in inputs.items() if name != "thickness"}
+    fit = partial(fit, nuisances=[table.nuisance() for table in chosen.nuisances])
+    result = fit(stacks, angles, uncertainties=common, torque=chosen.torque)
     thicknesses = []
     for place, entry in enumerate(entries):
-        thickness = entry.sample.film.thickness
+        thickness = choices.counted(entry.sample.uncertainties())["thickness"]
+        if thickness.std == 0:
+            continue
         changes = []
         for step in (thickness.std, -thickness.std):
             moved, rescaled = list(stacks), angles.copy()
             moved[place] = changed(stacks[place], "thickness", step, thickest.wavelength)
             if held == "current density":  # what was held is the current: a thicker film had less density
                 rescaled[place] *= 1 + step / thickness.value
-            changes.append(fit(moved, rescaled).torque_bottom.value / result.torque_bottom.value - 1)
+            there = fit(moved, rescaled, torque=chosen.torque).torque_bottom.value
+            changes.append(there / result.torque_bottom.value - 1)
         up, down = (dict.fromkeys(_EFFECTS, change) for change in changes)
         effects = dict.fromkeys(_EFFECTS, (changes[0] - changes[1]) / 2)
         name = f"thickness of {entry.sample.name}"

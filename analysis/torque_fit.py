@@ -24,6 +24,9 @@ LARGEST_INFLATION = 10.0
 DETECTION_INPUTS: Mapping[str, str] = {"calibration_field": "T", "pickup_rotation": "rad", "pickup_ellipticity": "rad"}
 """Nuisances that are no part of the stack, with their units."""
 
+PICKUPS = ("pickup_rotation", "pickup_ellipticity")
+"""Calibration signals with the beam blocked (rad)."""
+
 TORQUE_NAMES = ("antisymmetric torque", "sum of the torques")
 """(bottom - top)/2, and top + bottom."""
 

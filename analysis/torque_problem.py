@@ -67,6 +67,8 @@ class TorqueProblem:
         What is fitted beside the torques.
     side, wavelength
         Where the light comes from, and its vacuum wavelength (m).
+    angles : (3, points), optional
+        Kerr angle per unit push without any nuisance moved, where it is known already.
     """
 
     batches: tuple[Batch, ...]
@@ -82,6 +84,7 @@ class TorqueProblem:
     nuisances: tuple[Nuisance, ...]
     side: Side
     wavelength: float
+    angles: ComplexArray | None = None
 
     def __post_init__(self) -> None:
         names = [nuisance.name for nuisance in self.nuisances]
@@ -118,7 +121,7 @@ class TorqueProblem:
                 calibration=replace(self.calibration, values=self.calibration.values - pickup),
             )
         moved = (replace(batch, stack=changed(batch.stack, name, step, self.wavelength)) for batch in self.batches)
-        return replace(self, batches=tuple(moved))
+        return replace(self, batches=tuple(moved), angles=None)
 
     def responses(self, shifts: FloatArray) -> ComplexArray:
         """Kerr angle per unit push (3, ..., points), nuisances moved by `shifts` (..., nuisances).
@@ -195,7 +198,7 @@ class TorqueProblem:
             Where there are too few data, or the search does not converge.
         """
         nothing = np.zeros(len(self.nuisances))
-        angles = self.responses(nothing)
+        angles = self.responses(nothing) if self.angles is None else self.angles
         columns, base = self._columns(angles, nothing), self._calibration_rows(angles, nothing)
         design = np.stack([self._weighted(column) for column in columns], axis=-1)
         std = np.ones(len(design)) if self.known_scale else None

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import cmath
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from analysis.errors import AnalysisError
 from analysis.software_lock_in import find_reference, fit_harmonics
@@ -17,9 +17,6 @@ from instruments.daq_clocked import ClockedInput, ClockedSine
 from instruments.errors import DeviceError, LimitError
 from instruments.roles import Quantity, SafeStateReport
 from instruments.safe_state import try_every_step
-
-if TYPE_CHECKING:
-    from nidaqmx import GrpcSessionOptions
 
 _REFERENCE = 1.0  # V peak
 _READ_BACK = 5e-3  # s
@@ -40,14 +37,18 @@ class AnalogSineSource(_RampedSource):
 
     Parameters
     ----------
-    output, reference
-        NI's names of the two outputs.
+    open_sine
+        Makes the clocked sines of a frequency (Hz) on output and reference.
+    open_output
+        Opens the output for a constant voltage.
     shunt
         Where the current is read back; None takes what was asked for.
     clock
         Time of the bench.
     role
         "sample_source" or "calibration_source".
+    device
+        What messages call it.
     gain
         Of the amplifier (A/V).
     phase
@@ -58,8 +59,6 @@ class AnalogSineSource(_RampedSource):
         Slew limit (A/s).
     rate
         Samples per second of the outputs.
-    grpc_options
-        For the nidaqmx client.
 
     Notes
     -----
@@ -73,18 +72,18 @@ class AnalogSineSource(_RampedSource):
 
     def __init__(
         self,
-        output: str,
-        reference: str,
+        open_sine: Callable[[float], ClockedSine],
+        open_output: Callable[[], AnalogOutput],
         shunt: Shunt | None,
         clock: Clock,
         *,
         role: str,
+        device: str,
         gain: float,
         phase: float,
         largest_current: float,
         ramp_rate: float,
         rate: float,
-        grpc_options: GrpcSessionOptions | None,
     ) -> None:
         if largest_current > ClockedSine.limit * gain:
             raise LimitError(
@@ -92,20 +91,18 @@ class AnalogSineSource(_RampedSource):
                 f"gain of {gain:g} A/V; received {largest_current:g} A. Lower it in the bench file."
             )
         limits = SourceLimits(2 * ClockedSine.limit / 2**16 * gain, largest_current, rate / 8)  # 16 bit
-        super().__init__(clock, f"{role} ({output})", phase, limits, ramp_rate)
+        super().__init__(clock, device, phase, limits, ramp_rate)
         self.role, self.gain = role, gain
-        self._channels, self._shunt, self._rate, self._grpc_options = (output, reference), shunt, rate, grpc_options
-        self._zero()  # of a program that died while its sine ran, the output still holds a voltage
-        self._sine = self._make(1000.0)
+        self._open_sine, self._open_output, self._shunt = open_sine, open_output, shunt
+        self._sine = open_sine(1000.0)
+
+    def take_over(self) -> None:
+        """Put out a constant zero: of a program that died while its sine ran, the output still holds a voltage."""
+        self._zero()
 
     def _zero(self) -> None:
-        with AnalogOutput(self._channels[0], name=self.role, grpc_options=self._grpc_options) as output:
+        with self._open_output() as output:
             output.write(0.0)
-
-    def _make(self, frequency: float) -> ClockedSine:
-        return ClockedSine(
-            self._channels, name=self.role, frequency=frequency, rate=self._rate, grpc_options=self._grpc_options
-        )
 
     def set_frequency(self, frequency: float) -> None:
         """Set the frequency (Hz); the current must be zero."""
@@ -116,7 +113,7 @@ class AnalogSineSource(_RampedSource):
                 f"{self.role}: current must be zero while the frequency changes; setting it to {frequency:g} Hz at "
                 f"{self._asked:g} A is refused. Set the amplitude to zero first."
             )
-        made = self._make(frequency)
+        made = self._open_sine(frequency)
         self._sine.close()
         self._sine = made
 
@@ -198,7 +195,7 @@ class AnalogSineSource(_RampedSource):
         def end() -> None:
             frequency = self._sine.frequency
             self._sine.close()
-            self._sine = self._make(frequency)
+            self._sine = self._open_sine(frequency)
 
         report = try_every_step(
             self.role,

@@ -24,6 +24,10 @@ class PlateAttenuator(Observed):
     def __init__(self, plate: Rotator) -> None:
         self._plate = plate
 
+    def take_over(self) -> None:
+        """Take the plate over; it stays where it is."""
+        self._plate.take_over()
+
     def set_transmission(self, fraction: float) -> None:
         """Let `fraction` (0 to 1) of the light through; the plate stays between 0 and 45 degrees."""
         if not 0 <= fraction <= 1:  # also true of NaN

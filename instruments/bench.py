@@ -60,7 +60,8 @@ _BY_HAND = dict.fromkeys(
 class Bench:
     """Instruments by role, the sample under them, and the time they live in. Use it as a context manager.
 
-    `open_bench` gives a complete one, `open_what_answers` one whose `faults` tell of the rest.
+    `open_bench` gives a complete one, `open_what_answers` one whose `faults` tell of the rest,
+    `planned_bench.planned_bench` one without instruments, to plan on.
 
     Attributes
     ----------
@@ -159,7 +160,9 @@ class Bench:
         )
         for role, opener in openers.role_openers(connections, self.sample).items():
             try:
-                setattr(self, role, opener())
+                instrument = opener()
+                instrument.take_over()
+                setattr(self, role, instrument)
             except Exception as fault:  # whatever it is, the next instrument has its turn
                 self.faults[role] = fault
 
@@ -246,6 +249,10 @@ class Bench:
         """Raise as `check_field` for `field` (T) along the normal; `InputError` where the bench cannot make one."""
         self.need("perpendicular_magnet").check_field(field)
 
+    def scan_origin(self) -> tuple[float, float]:
+        """Position (m) from which scans count: where the stage stands."""
+        return self.stage.position()
+
     def check_laser_power(self) -> float:
         """Power on the sample (W) now; raises as `power_on_sample` does."""
         return self.power_on_sample(self.sum_detector.read())
@@ -260,7 +267,7 @@ class Bench:
         DeviceError
             Where no light arrives.
         """
-        power = total / self.sum_detector.responsivity / self._reflectance
+        power = self.sample_power(total)
         if power > self.sample.limits.laser_power:
             if self.shutter is not None:
                 self.shutter.close()
@@ -271,6 +278,10 @@ class Bench:
         if not power > 1e-6:
             raise DeviceError("sum_detector", f"reads {power * 1e3:.3g} mW.", "Open the shutter and align the beam.")
         return power
+
+    def sample_power(self, total: float) -> float:
+        """Power on the sample (W) behind a sum signal of `total` (V), for displays: nothing is held against a limit."""
+        return total / self.sum_detector.responsivity / self._reflectance
 
     @cached_property
     def _reflectance(self) -> float:

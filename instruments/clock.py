@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Protocol
 
 Epoch = tuple[int, int, int]
@@ -27,6 +28,10 @@ class Clock(Protocol):
 
     def claim(self) -> None:
         """Make the calling thread the one that runs the bench."""
+        ...
+
+    def borrowed(self) -> AbstractContextManager[None]:
+        """Make the calling thread the one that runs the bench, for a block."""
         ...
 
 
@@ -62,6 +67,10 @@ class WallClock:
 
     def claim(self) -> None:
         """Do nothing: wall time passes for every thread."""
+
+    def borrowed(self) -> AbstractContextManager[None]:
+        """Do nothing, as `claim`."""
+        return nullcontext()
 
 
 class VirtualClock:
@@ -109,6 +118,15 @@ class VirtualClock:
     def claim(self) -> None:
         """Make the calling thread the owner."""
         self._owner = threading.get_ident()
+
+    @contextmanager
+    def borrowed(self) -> Iterator[None]:
+        """Own the clock for a block, while its owner hangs; waits of the owner really sleep meanwhile."""
+        owner, self._owner = self._owner, threading.get_ident()
+        try:
+            yield
+        finally:
+            self._owner = owner
 
     def mark(self, run: int, point: int, repeat: int) -> None:
         """Begin the measurement (`run`, `point`, `repeat`): noise restarts from these counts."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pymeasure.instruments import Instrument
 
 from instruments.bench_file import BenchFile
 from instruments.clock import Clock
-from instruments.daq import AnalogInput, AnalogOutput, DigitalOutput
+from instruments.daq import AnalogInput, AnalogOutput, DigitalOutput, Terminal
+from instruments.daq_clocked import ClockedInput, ClockedSine
 from instruments.driver_tables import AnalogInputTable
 from instruments.errors import DeviceError
 from instruments.manual import Prompt, nobody
@@ -64,15 +66,21 @@ class Connections:
         self._visa_library = file.visa_library if visa_library is None else visa_library
         self._adapters: dict[str, NamedAdapter] = {}
         self._drivers: dict[str, object] = {}
-        if grpc_options is None and file.daq_server:
-            from nidaqmx import GrpcSessionOptions
+        if grpc_options is not None:
+            self._grpc_options = grpc_options
 
-            from instruments.daq_channel import open_channel
+    @cached_property
+    def _grpc_options(self) -> GrpcSessionOptions | None:
+        """Of the card: None is NI's driver on this computer."""
+        if not self.file.daq_server:
+            return None
+        from nidaqmx import GrpcSessionOptions
 
-            channel = open_channel(file.daq_server)
-            resources.callback(channel.close)
-            grpc_options = GrpcSessionOptions(channel, "")
-        self.grpc_options = grpc_options
+        from instruments.daq_channel import open_channel
+
+        channel = open_channel(self.file.daq_server)
+        self._resources.callback(channel.close)
+        return GrpcSessionOptions(channel, "")
 
     def adapter(self, resource: str, model: str = "", line: Mapping[str, Any] | None = None) -> NamedAdapter:
         """Connection to a `model` at the VISA address `resource`; `DeviceError` where it cannot be opened.
@@ -139,19 +147,28 @@ class Connections:
         """Open an analog input that is read on demand; `name` says what is connected."""
         task = AnalogInput(
             table.channel, name=name, minimum=table.minimum, maximum=table.maximum, terminal=table.terminal,
-            grpc_options=self.grpc_options,
+            grpc_options=self._grpc_options,
         )  # fmt: skip
         self._resources.callback(task.close)
         return task
 
     def analog_output(self, channel: str, name: str) -> AnalogOutput:
-        """Open an analog output that is written on demand; its voltage stays as it is."""
-        task = AnalogOutput(channel, name=name, grpc_options=self.grpc_options)
-        self._resources.callback(task.close)
-        return task
+        """Open an analog output that is written on demand; its voltage stays as it is. Whoever asked closes it."""
+        return AnalogOutput(channel, name=name, grpc_options=self._grpc_options)
 
     def digital_output(self, lines: list[str], name: str) -> DigitalOutput:
         """Open digital lines that are switched together; their levels stay as they are."""
-        task = DigitalOutput(lines, name=name, grpc_options=self.grpc_options)
+        task = DigitalOutput(lines, name=name, grpc_options=self._grpc_options)
         self._resources.callback(task.close)
         return task
+
+    def clocked_input(
+        self, channels: Sequence[str], limits: Sequence[tuple[float, float]], name: str, *, rate: float,
+        terminal: Terminal,
+    ) -> ClockedInput:  # fmt: skip
+        """Open analog inputs that are sampled together; whoever asked closes it."""
+        return ClockedInput(channels, limits, name=name, rate=rate, terminal=terminal, grpc_options=self._grpc_options)
+
+    def clocked_sine(self, channels: Sequence[str], name: str, *, frequency: float, rate: float) -> ClockedSine:
+        """Open analog outputs that repeat sines; whoever asked closes it."""
+        return ClockedSine(channels, name=name, frequency=frequency, rate=rate, grpc_options=self._grpc_options)

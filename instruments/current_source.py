@@ -139,19 +139,22 @@ class Keithley6221Source(_RampedSource):
         least = next((span for span in self._ranges if span >= largest_current), self._ranges[-1]) / self._steps
         limits = SourceLimits(least, largest_current, 100e3)
         super().__init__(clock, driver.adapter.device, phase, limits, ramp_rate)
-        self.driver = driver
+        self.driver, self._span, self._compliance = driver, largest_current, compliance
         self._running = False
-        driver.waveform_abort()
-        driver.disable_source()
-        driver.source_compliance = compliance
-        driver.waveform_function = "sine"
-        driver.waveform_offset = 0
+
+    def take_over(self) -> None:
+        """Stop the wave, choose range and compliance, and put the phase marker out."""
+        self.driver.waveform_abort()
+        self.driver.disable_source()
+        self.driver.source_compliance = self._compliance
+        self.driver.waveform_function = "sine"
+        self.driver.waveform_offset = 0
         # A range chosen once: with "best" the instrument would fix it when armed, at the first step of a ramp.
-        driver.source_range = largest_current
-        driver.waveform_ranging = "fixed"
-        driver.waveform_duration_set_infinity()
-        driver.waveform_phasemarker_phase = 0
-        driver.waveform_use_phasemarker = True
+        self.driver.source_range = self._span
+        self.driver.waveform_ranging = "fixed"
+        self.driver.waveform_duration_set_infinity()
+        self.driver.waveform_phasemarker_phase = 0
+        self.driver.waveform_use_phasemarker = True
 
     def set_frequency(self, frequency: float) -> None:
         """Set the frequency (Hz)."""
@@ -249,6 +252,9 @@ class AmplifiedSineSource(_RampedSource):
         self.driver = lock_in.driver
         self._lock_in = lock_in
         self.gain = gain
+
+    def take_over(self) -> None:
+        """Bring the sine output to its least."""
         self._put(0.0)
 
     def set_frequency(self, frequency: float) -> None:

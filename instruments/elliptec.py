@@ -83,6 +83,10 @@ class ElliptecRotator(Observed):
         self._address, self._clock, self._zero, self._resolution = f"{address:X}", clock, zero, resolution
         self._asked = self.trim = 0.0
         self._homed = False
+        self._identity, self.pulses_per_revolution = "", 0
+
+    def take_over(self) -> None:
+        """See that it is the right kind of module, and ask how it counts; it stays where it is."""
         information = self._ask("in", "IN")
         if information[:2] != _ROTATION_MOUNT or len(information) != 30:
             raise self._error(

@@ -43,9 +43,10 @@ def make_currents_and_field_safe(file: BenchFile, sample: Sample) -> list[SafeSt
             continue
         try:
             instrument = role_openers[role]()
+            instrument.take_over()
         except Exception as error:  # whatever it is, the next instrument has its turn
             reports.append(SafeStateReport(role, failed=[f"opened: {type(error).__name__}: {error}"]))
         else:
-            reports += [] if instrument is None else [instrument.make_safe()]
+            reports.append(instrument.make_safe())
     reports.append(try_every_step("connections", [("closed", resources.close)]))
     return reports

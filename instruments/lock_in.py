@@ -73,10 +73,12 @@ class _StanfordLockIn(Observed, ABC):
         self.driver, self.device = driver, str(driver.adapter.device)
         self._clock = clock
         self._freshness = Freshness(self.device, "X and Y")
-        self._range = float(driver.sensitivity)
-        self._phase = 0.0
-        self._harmonic = 1
-        self._frequency = float(driver.frequency)
+        self._range, self._frequency, self._phase, self._harmonic = 1.0, 1000.0, 0.0, 1
+        self._time_constant, self._slope = 1.0, 24
+
+    def take_over(self) -> None:
+        """Take range, frequency and filter as they are."""
+        self._range, self._frequency = float(self.driver.sensitivity), float(self.driver.frequency)
         self._read_filter()
 
     def _read_filter(self) -> None:

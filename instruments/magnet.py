@@ -89,6 +89,10 @@ class _ClosedLoopMagnet(Observed, ABC):
         self.role, self.device = role, device
         self._clock, self._tesla_per_unit, self._limits = clock, tesla_per_unit, limits
         self.largest_field = limits.largest_field
+        self._level = 0.0
+
+    def take_over(self) -> None:
+        """Learn at which level the supply stands."""
         self._level = self._present_level()
 
     def measure(self) -> float:
@@ -178,6 +182,8 @@ class AnalogMagnet(_ClosedLoopMagnet):
         Hall probe at the sample.
     clock
         Time of the bench.
+    device
+        What messages call it.
     tesla_per_volt
         Nominal field per control volt (T/V).
     limits
@@ -192,12 +198,13 @@ class AnalogMagnet(_ClosedLoopMagnet):
         probe: HallProbe,
         clock: Clock,
         *,
+        device: str,
         tesla_per_volt: float,
         limits: MagnetLimits,
         role: str,
     ) -> None:
         self._output, self._probe = output, probe
-        super().__init__(clock, f"{role} ({output.channel}, {probe.input.channel})", tesla_per_volt, limits, role)
+        super().__init__(clock, device, tesla_per_volt, limits, role)
 
     def _read_probe(self) -> float:
         return self._probe.read()
@@ -283,16 +290,20 @@ class KepcoMagnet(_ClosedLoopMagnet):
                 f"{role}: largest_field must be at most {abs(tesla_per_ampere) * self.largest_current:g} T, what "
                 f"{self.largest_current:g} A make; received {limits.largest_field:g} T. Lower it in the bench file."
             )
-        self.supply, self.gaussmeter, self._offset = supply, gaussmeter, offset
-        gaussmeter.unit = "T"
-        gaussmeter.dc_mode()
-        gaussmeter.range = 10e3 * 1.05 * limits.largest_field  # gauss; the driver takes the next larger range
+        self.supply, self.gaussmeter, self._offset, self._voltage_limit = supply, gaussmeter, offset, voltage_limit
         super().__init__(clock, supply.adapter.device, tesla_per_ampere, limits, role)
-        if not supply.output_enabled:
-            supply.operating_mode = "CURR"
-            supply.current_setpoint = 0
-            supply.voltage_setpoint = voltage_limit
-            supply.output_enabled = True
+
+    def take_over(self) -> None:
+        """Set the gaussmeter up; then take the supply over at its present current, or switch it on at zero."""
+        self.gaussmeter.unit = "T"
+        self.gaussmeter.dc_mode()
+        self.gaussmeter.range = 10e3 * 1.05 * self.largest_field  # gauss; the driver takes the next larger range
+        super().take_over()
+        if not self.supply.output_enabled:
+            self.supply.operating_mode = "CURR"
+            self.supply.current_setpoint = 0
+            self.supply.voltage_setpoint = self._voltage_limit
+            self.supply.output_enabled = True
 
     def _read_probe(self) -> float:
         value = self.gaussmeter.field

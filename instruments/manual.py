@@ -9,16 +9,10 @@ from instruments.errors import DeviceError
 from instruments.live import Observed
 from instruments.roles import Quantity, SafeStateReport
 
-_BY_HAND = 30.0  # s
-
 Prompt = Callable[[str], None]
 """Shows a request and returns when the person has done it; raises where nobody will."""
 
-_BY_HAND = 15.0  # s that a request is taken to need
-
-
-_BY_HAND = 60.0
-"""Time (s) that a person is expected to need for one request."""
+_BY_HAND = 60.0  # s that a person is expected to need for one request
 
 
 def nobody(request: str) -> None:

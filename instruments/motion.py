@@ -17,7 +17,7 @@ from instruments.safe_state import try_every_step
 
 _POLL = 0.05  # s between two looks at a moving axis
 _PATIENCE = 60.0  # s
-_USUAL_SPEED = math.radians(10)  # rad/s of a rotation mount, for planning
+_USUAL_VELOCITY = 10.0  # mm/s of a stage, degree/s of a mount: for a plan, until the controller was asked for its own
 
 
 class Esp300Axis:
@@ -33,6 +33,8 @@ class Esp300Axis:
         Time of the bench.
     name
         What messages call it.
+    unit
+        What the controller counts: "mm" or "deg".
     travel
         (least, most) position allowed.
     resolution
@@ -45,12 +47,23 @@ class Esp300Axis:
     """
 
     def __init__(
-        self, controller: ESP300, axis: int, clock: Clock, *, name: str, travel: tuple[float, float], resolution: float
+        self,
+        controller: ESP300,
+        axis: int,
+        clock: Clock,
+        *,
+        name: str,
+        unit: str,
+        travel: tuple[float, float],
+        resolution: float,
     ) -> None:
-        self.controller = controller
+        self.controller, self._unit = controller, unit
         self._axis = Axis(axis, controller)
         self._clock, self._travel, self._resolution = clock, travel, resolution
-        self.name = f"{name} (ESP300 axis {axis}, {controller.adapter.resource_name})"
+        self.name, self._velocity = name, _USUAL_VELOCITY
+
+    def take_over(self) -> None:
+        """Ask for the velocity; the axis stays where it is."""
         self._velocity = finite(self.name, "velocity", self._axis.ask("VA?"))
 
     def move_to(self, position: float) -> None:
@@ -82,12 +95,12 @@ class Esp300Axis:
         least, most = self._travel
         if not (math.isfinite(position) and least <= position <= most):
             raise LimitError(
-                f"{self.name}: position must lie in {least:g} to {most:g}; setting it to {position:g} is refused. "
-                "Check the recipe and `travel` in the bench file."
+                f"{self.name}: position must lie in {least:g} to {most:g} {self._unit}; setting it to "
+                f"{position:g} {self._unit} is refused. Check the recipe and `travel` in the bench file."
             )
 
     def travel_time(self, start: float, stop: float) -> float:
-        """Time (s) of a move at the velocity that the controller had when it was opened."""
+        """Time (s) of a move at the velocity that the controller had when it was taken over, or else the usual one."""
         distance = abs(stop - start)
         return distance / self._velocity + _POLL / 2 if distance > self._resolution else 0.0
 
@@ -117,6 +130,11 @@ class Esp300Stage(Observed):
 
     def __init__(self, x: Esp300Axis, y: Esp300Axis) -> None:
         self._x, self._y = x, y
+
+    def take_over(self) -> None:
+        """Ask both axes for their velocities."""
+        self._x.take_over()
+        self._y.take_over()
 
     def check_move(self, x: float, y: float) -> None:
         """Raise `LimitError` where (x, y) in m lies outside the travel; sends nothing."""
@@ -173,6 +191,10 @@ class Esp300Rotator(Observed):
     def __init__(self, axis: Esp300Axis, role: str, zero: float) -> None:
         self._axis, self.role, self._zero, self.trim = axis, role, zero, 0.0
 
+    def take_over(self) -> None:
+        """Ask the axis for its velocity."""
+        self._axis.take_over()
+
     def move_to(self, angle: float) -> None:
         """Turn to `angle` (rad)."""
         self._axis.move_to(math.degrees(angle + self._zero + self.trim))
@@ -208,12 +230,17 @@ class FlippedQuarterWave:
     def __init__(self, rotator: Rotator, flip: DigitalOutput) -> None:
         self._rotator, self._flip = rotator, flip
         self._inserted = False
-        flip.write([False])
+
+    def take_over(self) -> None:
+        """Take the rotator over, and flip the plate out of the beam."""
+        self._rotator.take_over()
+        self._flip.write([False])
 
     @property
     def latest(self) -> LiveReading:
-        """What the rotator read last."""
-        return self._rotator.latest
+        """What the rotator read last, and whether the plate is in the beam."""
+        latest = self._rotator.latest
+        return latest._replace(values={**latest.values, "inserted": (float(self._inserted), "")})
 
     @property
     def trim(self) -> float:

@@ -60,7 +60,10 @@ from instruments.software_lock_in import SoftwareLockIn
 
 
 def role_openers(connections: Connections, sample: Sample) -> dict[str, Callable[[], Instrument]]:
-    """What opens each role of the bench file, in the order to open them; each works also where others failed."""
+    """What makes each role of the bench file of its connections, in the order to take them over.
+
+    Each works also where others failed. What is made has still to be taken over before it is used.
+    """
     openers: dict[str, Callable[[], Instrument]] = {
         "lock_in": lambda: open_lock_in(connections),
         "sample_source": lambda: open_sample_source(connections, sample),
@@ -91,14 +94,16 @@ def open_lock_in(connections: Connections) -> LockIn:
     if not isinstance(table, SoftwareLockInTable):
         return _stanford_lock_in(connections)
 
+    channels = [table.difference, table.sum, table.reference]
+
     def open_input(span: float) -> ClockedInput:
         limits = [(-span, span), (-10.0, 10.0), (-10.0, 10.0)]
-        return ClockedInput(
-            [table.difference, table.sum, table.reference], limits, name="software lock-in", rate=table.rate,
-            terminal=table.terminal, grpc_options=connections.grpc_options,
-        )  # fmt: skip
+        return connections.clocked_input(channels, limits, "software lock-in", rate=table.rate, terminal=table.terminal)
 
-    lock_in = SoftwareLockIn(open_input, table.ranges, connections.clock, skew=table.skew)
+    lock_in = SoftwareLockIn(
+        open_input, connections.clock, device=f"lock_in ({', '.join(channels)})", rate=table.rate,
+        ranges=table.ranges, skew=table.skew,
+    )  # fmt: skip
     connections.closed_with(lock_in.close)
     return lock_in
 
@@ -114,7 +119,7 @@ def _stanford_lock_in(connections: Connections) -> SR830LockIn | SR860LockIn:
 
 
 def open_sample_source(connections: Connections, sample: Sample) -> CurrentSource:
-    """Open the source of the current through the sample, and stop it; the sample's limits count too."""
+    """Open the source of the current through the sample; the sample's limits count too."""
     source = _sample_source(connections)
     source.largest_current = min(source.largest_current, sample.largest_current)
     connections.sources.append(source)
@@ -133,7 +138,7 @@ def _sample_source(connections: Connections) -> CurrentSource:
 
 
 def open_calibration_source(connections: Connections) -> CurrentSource:
-    """Open the source of the current in the calibration loop, and bring it to its least."""
+    """Open the source of the current in the calibration loop."""
     source = _calibration_source(connections)
     connections.sources.append(source)
     return source
@@ -153,30 +158,32 @@ def _analog_sine(connections: Connections, table: AnalogSineTable, role: str) ->
     shunt = None
     if table.shunt is not None:
         limits = [(-table.shunt.limit, table.shunt.limit), (-10.0, 10.0)]
-        record = ClockedInput(
-            [table.shunt.channel, table.shunt.reference], limits, name=f"shunt of {role}", rate=table.shunt.rate,
-            terminal=table.shunt.terminal, grpc_options=connections.grpc_options,
+        record = connections.clocked_input(
+            [table.shunt.channel, table.shunt.reference], limits, f"shunt of {role}", rate=table.shunt.rate,
+            terminal=table.shunt.terminal,
         )  # fmt: skip
         connections.closed_with(record.close)
         shunt = Shunt(record, table.shunt.resistance, table.shunt.skew)
+    outputs = (table.output, table.reference)
     source = AnalogSineSource(
-        table.output, table.reference, shunt, connections.clock, role=role, gain=table.gain, phase=table.phase,
+        lambda frequency: connections.clocked_sine(outputs, role, frequency=frequency, rate=table.rate),
+        lambda: connections.analog_output(table.output, role),
+        shunt, connections.clock, role=role, device=f"{role} ({table.output})", gain=table.gain, phase=table.phase,
         largest_current=table.largest_current, ramp_rate=table.ramp_rate, rate=table.rate,
-        grpc_options=connections.grpc_options,
     )  # fmt: skip
     connections.closed_with(source.close)
     return source
 
 
 def open_relay(connections: Connections) -> Relay:
-    """Open the relay's lines, and every contact; the sources are asked for their amplitude before it switches."""
+    """Open the relay's lines; the sources are asked for their amplitude before it switches."""
     lines = connections.file.relay.lines()
     contacts = connections.digital_output(list(lines.values()), "relay")
     return InterlockedRelay(contacts, tuple(lines), connections.sources, connections.clock)
 
 
 def open_magnet(connections: Connections, sample: Sample) -> Magnet:
-    """Open the magnet in the plane at the field that its probe reads; the sample's limit counts too."""
+    """Open the magnet in the plane; the sample's limit counts too."""
     return _magnet(connections, connections.file.magnet, "magnet", sample.limits.field)
 
 
@@ -190,10 +197,13 @@ def open_perpendicular_magnet(connections: Connections, sample: Sample) -> Magne
 def _magnet(connections: Connections, table: MagnetTable, role: str, bearable: float) -> Magnet:
     limits = MagnetLimits(min(table.largest_field, bearable), table.ramp_rate, table.lag, table.tolerance)
     if isinstance(table, AnalogMagnetTable):
+        output = connections.analog_output(table.output, f"{role} supply")
+        connections.closed_with(output.close)
         return AnalogMagnet(
-            connections.analog_output(table.output, f"{role} supply"),
+            output,
             HallProbe(connections.analog_input(table.hall, f"{role} Hall probe"), table.hall_gain, table.hall_offset),
             connections.clock,
+            device=f"{role} ({table.output}, {table.hall.channel})",
             tesla_per_volt=table.tesla_per_volt,
             limits=limits,
             role=role,
@@ -215,7 +225,7 @@ def open_stage(connections: Connections) -> Stage:
     table = connections.file.stage
     low, high = (limit * 1e3 for limit in table.travel)
     x, y = (
-        _esp300_axis(connections, table.resource, number, f"stage {letter}", (low, high), table.resolution * 1e3)
+        _esp300_axis(connections, table.resource, number, f"stage {letter}", "mm", (low, high), table.resolution * 1e3)
         for letter, number in (("x", table.x_axis), ("y", table.y_axis))
     )
     return Esp300Stage(x, y)
@@ -230,7 +240,7 @@ def open_rotator(
 
 
 def open_quarter_wave(connections: Connections) -> QuarterWavePlate:
-    """Open the quarter-wave plate, a rotator on a flip mount, and flip it out of the beam."""
+    """Open the quarter-wave plate, a rotator on a flip mount."""
     table = connections.file.quarter_wave
     if isinstance(table, ManualTable):
         return ManualQuarterWave(connections.prompt, table.zero)
@@ -296,12 +306,19 @@ def _rotator(connections: Connections, table: RotatorTable, role: str) -> Rotato
             bus, table.address, connections.clock, role=role, zero=table.zero, resolution=table.resolution
         )
     resolution = math.degrees(table.resolution)
-    axis = _esp300_axis(connections, table.resource, table.axis, role, (-720.0, 720.0), resolution)
+    axis = _esp300_axis(connections, table.resource, table.axis, role, "deg", (-720.0, 720.0), resolution)
     return Esp300Rotator(axis, role, table.zero)
 
 
 def _esp300_axis(
-    connections: Connections, resource: str, number: int, name: str, travel: tuple[float, float], resolution: float
+    connections: Connections,
+    resource: str,
+    number: int,
+    name: str,
+    unit: str,
+    travel: tuple[float, float],
+    resolution: float,
 ) -> Esp300Axis:
     controller = connections.driver(ESP300, resource, question="VE?", answer="ESP30")
-    return Esp300Axis(controller, number, connections.clock, name=name, travel=travel, resolution=resolution)
+    name = f"{name} (ESP300 axis {number}, {resource})"
+    return Esp300Axis(controller, number, connections.clock, name=name, unit=unit, travel=travel, resolution=resolution)

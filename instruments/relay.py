@@ -41,6 +41,9 @@ class InterlockedRelay(Observed):
     ) -> None:
         self._contacts, self._paths, self._sources, self._clock = contacts, paths, sources, clock
         self._selected: CurrentPath = "open"
+
+    def take_over(self) -> None:
+        """Open every contact."""
         self._open_all()
 
     def select(self, path: CurrentPath) -> None:

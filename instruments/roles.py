@@ -45,6 +45,13 @@ class Instrument(Protocol):
         """What it read last, for displays: any thread may look."""
         ...
 
+    def take_over(self) -> None:
+        """Bring it from whatever state it was left in to a known one; once, when the bench is opened.
+
+        Making the object sends nothing, and what `check_...`, `..._time` and the like answer needs no more.
+        """
+        ...
+
     def identity(self) -> str:
         """Return maker, model, serial number and firmware, as the instrument reports them."""
         ...

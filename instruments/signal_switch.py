@@ -78,6 +78,9 @@ class LineSignalSwitch(_SignalSwitch):
     ) -> None:
         super().__init__(shunts)
         self._contacts, self._signals, self._clock = contacts, signals, clock
+
+    def take_over(self) -> None:
+        """Connect the detector."""
         self._connect("detector")
 
     def select(self, signal: Signal) -> None:

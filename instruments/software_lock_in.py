@@ -32,10 +32,14 @@ class SoftwareLockIn(Observed):
     ----------
     open_input
         Makes the clocked input of the three channels for a range (V) of the difference.
-    ranges
-        Input ranges (V) of the card.
     clock
         Time of the bench.
+    device
+        What messages call it.
+    rate
+        Samples per second of each channel.
+    ranges
+        Input ranges (V) of the card.
     skew
         Time (s) by which the difference is sampled after the reference.
 
@@ -49,12 +53,19 @@ class SoftwareLockIn(Observed):
     role = "lock_in"
 
     def __init__(
-        self, open_input: Callable[[float], ClockedInput], ranges: tuple[float, ...], clock: Clock, *, skew: float
+        self,
+        open_input: Callable[[float], ClockedInput],
+        clock: Clock,
+        *,
+        device: str,
+        rate: float,
+        ranges: tuple[float, ...],
+        skew: float,
     ) -> None:
-        self._open_input, self._ranges, self._clock, self._skew = open_input, ranges, clock, skew
+        self._open_input, self._clock, self.device = open_input, clock, device
+        self._rate, self._ranges, self._skew = rate, ranges, skew
         self._input = open_input(max(ranges))
-        self.device = f"lock_in ({', '.join(self._input.channels)})"
-        self.largest_frequency = self._input.rate / 4
+        self.largest_frequency = rate / 4
         self._freshness = Freshness(self.device, "X and Y")
         self._frequency, self._phase, self._harmonic, self._internal = 1000.0, 0.0, 1, False
         self._duration = 0.1
@@ -63,7 +74,7 @@ class SoftwareLockIn(Observed):
 
     def check_filter(self, *, time_constant: float, slope: int) -> None:
         """Raise `LimitError` where a record with the noise of this filter would be too long; samples nothing."""
-        longest = time_constant * _LONGEST / (self._equivalent_duration(time_constant, slope) * self._input.rate)
+        longest = time_constant * _LONGEST / (self._equivalent_duration(time_constant, slope) * self._rate)
         if time_constant > longest:
             raise LimitError(
                 f"software lock-in: time constant must be at most {longest:.3g} s with this slope; setting it to "
@@ -103,11 +114,11 @@ class SoftwareLockIn(Observed):
         The noise then covers as many steps of the converter as it can; how many is among the settings.
         """
         self._reopen(max(self._ranges))
-        volts, _ = self._input.acquire(math.ceil(_LOOK * self._input.rate), self._clock)
+        volts, _ = self._input.acquire(math.ceil(_LOOK * self._rate), self._clock)
         peak = _HEADROOM * (float(abs(volts[0]).max()) + math.sqrt(2) * sensitivity)
         span = closest_range(min(peak, max(self._ranges)), self._ranges, self._input.device)
         self._reopen(span)
-        volts, _ = self._input.acquire(math.ceil(_LOOK * self._input.rate), self._clock)
+        volts, _ = self._input.acquire(math.ceil(_LOOK * self._rate), self._clock)
         noise = float((volts[0][1:] - volts[0][:-1]).std()) / math.sqrt(2)
         self._noise_steps = noise / (span / 2**15)
         return span / math.sqrt(2)
@@ -172,11 +183,11 @@ class SoftwareLockIn(Observed):
         return 8 * len(CHANNELS) * self._samples(self._equivalent_duration(time_constant, slope), frequency)
 
     def _samples(self, duration: float, frequency: float) -> int:
-        return math.ceil(max(duration, 20 / frequency) * self._input.rate)
+        return math.ceil(max(duration, 20 / frequency) * self._rate)
 
     def _demodulation(self) -> dict[str, Any]:
         return {
-            "rate": self._input.rate,
+            "rate": self._rate,
             "frequency": self._frequency,
             "phase": self._phase,
             "skew": self._skew,
@@ -186,8 +197,8 @@ class SoftwareLockIn(Observed):
 
     def measure_skew(self) -> float:
         """Time (s) by which the difference is sampled after the reference: give both the same sine, then ask."""
-        volts, _ = self._input.acquire(math.ceil(0.1 * self._input.rate), self._clock)
-        return channel_delay(volts[2], volts[0], self._input.rate, self._frequency)
+        volts, _ = self._input.acquire(math.ceil(0.1 * self._rate), self._clock)
+        return channel_delay(volts[2], volts[0], self._rate, self._frequency)
 
     def identity(self) -> str:
         """Return the card that samples."""
@@ -199,7 +210,7 @@ class SoftwareLockIn(Observed):
             "frequency": (self._frequency, "Hz"),
             "phase": (self._phase, "rad"),
             "harmonic": (float(self._harmonic), ""),
-            "sampling_rate": (self._input.rate, "Hz"),
+            "sampling_rate": (self._rate, "Hz"),
             "duration": (self._duration, "s"),
             "range": (self._input.limits[0][1], "V"),
             "skew": (self._skew, "s"),

@@ -56,6 +56,7 @@ class FieldSweep(KerrMeasurement):
     dense_within = FloatParameter(
         "Dense within", units="mT", default=2, minimum=0.01, maximum=2000,
         description="The dense points lie between this and its negative",
+        group_by="dense_steps", group_condition=lambda steps: steps > 0,
     )  # fmt: skip
     branches = ListParameter(
         "Branches", choices=[*Branches], default="loop",
@@ -76,6 +77,7 @@ class FieldSweep(KerrMeasurement):
     refine_within = FloatParameter(
         "Refinement within", units="mT", default=10, minimum=0, maximum=2000,
         description="Fields are added between this and its negative only",
+        group_by="refine", group_condition=lambda fields: fields > 0,
     )  # fmt: skip
 
     sets: ClassVar[tuple[str, ...]] = ("field", "polarization", "channel")

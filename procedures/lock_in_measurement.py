@@ -49,6 +49,7 @@ class LockInMeasurement(Measurement):
     longest_average = FloatParameter(
         "Longest average", units="s", default=60, minimum=0, maximum=1e6,
         description="Time after which a point is done even if the target is not reached",
+        group_by="target_error", group_condition=lambda error: error > 0,
     )  # fmt: skip
 
     @property

@@ -346,7 +346,11 @@ class Measurement(Procedure):  # type: ignore[misc]
         for key, value in table.items():
             parameter = self._parameters.get(key)
             if parameter is None:
-                faults.append(f"{source}: key {key!r} is unknown. Allowed here: {', '.join(sorted(self._parameters))}.")
+                known = sorted(self._parameters)
+                faults.append(
+                    f"{source}: key {key!r} is unknown.{configuration.suggestion(key, known)} "
+                    f"Allowed here: {', '.join(known)}."
+                )
                 continue
             try:
                 parameter.value = _in_unit(parameter, value, path, sample)

@@ -154,7 +154,7 @@ class PositionScan(KerrMeasurement):
                 f"steps of a position scan must be at least {least} over {self.span:g} um, "
                 f"so that an edge shows the spot of {spot:g} um; received {self.steps}. Take more, or a shorter span."
             )
-        self._home = bench.stage.position()
+        self._home = bench.scan_origin()
         reach = self.span * 5e-7
         for sign in (-1, 1):
             bench.stage.check_move(
@@ -248,7 +248,7 @@ class PositionScan(KerrMeasurement):
     def expected(self, bench: Bench) -> Mapping[str, Estimate]:
         """Middle where the scan's is, width of the sample file, slope of the strip; their errors from the same fits."""
         points = list(self.points())
-        home = bench.stage.position()
+        home = bench.scan_origin()
         places: dict[Axis, FloatArray] = {
             "x": home[0] + np.array([point.x for point in points]),
             "y": home[1] + np.array([point.y for point in points]),

@@ -208,11 +208,11 @@ def test_dead_interlock_and_call_that_hangs_end_failed_and_safe_and_the_queue_go
         assert_safe(served)
 
     with open_bench(served, settings={"bench.interlock.silence": "1.5 s", "bench.interlock.grace": "60 s"}) as bench:
-        queue = Queue(bench, on_end=ended)
+        queue = Queue(on_end=ended)
         for kind, listener in ((FieldSweep, kill), (Hanging, None), (FieldSweep, None)):
             sweep: Any = kind.from_table(QUICK, "test")
             queue.add(Run(sweep, tmp_path, name="field-sweep", on_point=listener))
-        dead, hung, last = queue.execute()
+        dead, hung, last = queue.execute(lambda run: bench)
     assert dead.state is State.FAILED and "interlock: has ended in mid-run" in dead.reason and dead.points == 1
     assert hung.state is State.FAILED and hung.points == 0
     assert "has asked the run to stop: no sign of life for 1.5 s; wait (threading.py) hung" in hung.reason

@@ -110,6 +110,7 @@ def test_magnet_that_is_on_already_is_taken_over_at_its_field(open_simulated: Ca
         bench.magnet.supply, bench.magnet.gaussmeter, bench.clock, tesla_per_ampere=0.02, voltage_limit=30.0,  # type: ignore
         offset=0.15e-3, limits=bench.magnet._limits, role="magnet",  # type: ignore[attr-defined]
     )  # fmt: skip
+    again.take_over()
     assert again._level * 0.02 == pytest.approx(0.1, rel=0.05)
     assert bench.magnet.measure() == pytest.approx(0.1, abs=1e-4)
 

@@ -172,7 +172,7 @@ def test_steps_too_coarse_for_the_edges_are_refused(bench: Bench) -> None:
 
 
 def test_position_outside_the_travel_is_refused_before_the_stage_moves(bench: Bench, tmp_path: Path) -> None:
-    with pytest.raises(LimitError, match=r"position must lie in -5 to 5; setting it to 5\.04"):
+    with pytest.raises(LimitError, match=r"position must lie in -5 to 5 mm; setting it to 5\.04"):
         measure(scan(offset_y="5 mm"), bench, tmp_path)
     assert bench.stage.position() == (0, 0) and list(tmp_path.iterdir()) == []
 
@@ -182,12 +182,12 @@ def test_runs_that_rest_on_a_failed_centring_are_not_measured(
 ) -> None:
     bench = open_simulated()
     lost = PositionScan(steps=5, span="4 um", then="centre")  # sees no edge
-    queue = Queue(bench)
+    queue = Queue()
     for number, (procedure, batch) in enumerate(
         ((lost, "a"), (PositionScan(steps=5), "a"), (PositionScan(steps=5), "b"))
     ):
         queue.add(Run(procedure, tmp_path, name="position-scan", number=number, batch=batch))
-    states = [(str(result.state), result.reason) for result in queue.execute()]
+    states = [(str(result.state), result.reason) for result in queue.execute(lambda run: bench)]
     assert [state for state, _ in states][:2] == ["failed", "aborted"] and "on which it rests" in states[1][1]
     assert states[2][0] != "aborted"
 

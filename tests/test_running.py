@@ -339,13 +339,13 @@ def test_failed_run_leaves_the_bench_safe_and_does_not_stop_the_next(bench: Benc
     failing = sweep(Flaky)
     failing.faults = 100  # type: ignore[attr-defined]
     safe: list[bool] = []
-    queue = Queue(bench, on_end=ended)
+    queue = Queue(on_end=ended)
     refused = queue.add(make(tmp_path, sweep(largest_field="300 mT")))
     failed = queue.add(make(tmp_path, failing))
     removed = queue.add(make(tmp_path))
     last = queue.add(make(tmp_path))
     queue.remove(removed)
-    results = queue.execute()
+    results = queue.execute(lambda run: bench)
     assert [run.state for run in queue.runs] == [State.FAILED, State.FAILED, State.ABORTED, State.FINISHED]
     assert [result.state for result in results] == [run.state for run in queue.runs]
     assert safe == [True, True, True]
@@ -354,10 +354,10 @@ def test_failed_run_leaves_the_bench_safe_and_does_not_stop_the_next(bench: Benc
 
 
 def test_aborted_queue_begins_no_further_run(bench: Bench, tmp_path: Path) -> None:
-    queue = Queue(bench)
+    queue = Queue()
     queue.add(make(tmp_path, on_point=lambda index, total, row: queue.abort() if index == 0 else None))
     queue.add(make(tmp_path))
-    assert [result.state for result in queue.execute()] == [State.ABORTED, State.ABORTED]
+    assert [result.state for result in queue.execute(lambda run: bench)] == [State.ABORTED, State.ABORTED]
     assert len(list(tmp_path.glob("*.h5"))) == 1
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from acquisition import Run, load_recipe
 from analysis.report import write_report
 from analysis.run_analysis import analyze
-from analysis.run_sources import run_sources
 from instruments import open_bench
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -23,9 +22,7 @@ with tempfile.TemporaryDirectory() as name:
     with open_bench() as bench:
         for planned in load_recipe("asot-demo").runs:
             Run(planned.procedure, folder, name=planned.name, number=planned.number, batch="report").execute(bench)
-    write_report(
-        page, analyze([folder], current_density=5e10), run_sources([folder]), {"current density": "5e10 A/m^2"}
-    )
+    write_report(page, analyze([folder], current_density=5e10))
     command = [
         arguments.browser, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--hide-scrollbars",
         "--disable-background-networking", "--disable-component-update", "--disable-sync",
