@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from acquisition.batch import run_batch
 from acquisition.cli import app
+from acquisition.plan import plan_recipe
 from acquisition.progress import Report
 from acquisition.reproduction_runs import MATERIALS, experiments
 from analysis.micromagnetics import tilt_profile
@@ -106,4 +106,4 @@ def test_twin_is_given_the_published_conductivities_and_the_bench_bears_its_runs
         expected = published[f"{material}_hall_conductivity"].estimate.value
         assert hall / (along**2 + hall**2) == pytest.approx(expected, rel=1e-9)
     iron = planned["Fe-transport"]  # the hardest: 2.45 T along the normal
-    assert not run_batch(iron.recipe, tmp_path, Report(True), sample=iron.sample, settings=iron.settings, dry_run=True)
+    plan_recipe(iron.recipe, tmp_path, Report(True), sample=iron.sample, settings=iron.settings)
