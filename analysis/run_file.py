@@ -36,6 +36,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis.errors import InputError, describe
+from analysis.stack import FloatArray
 
 if TYPE_CHECKING:
     import xarray
@@ -209,7 +210,6 @@ def load_run(path: str | Path) -> xarray.Dataset:
         When the file is missing, damaged, not a run file, or of a newer schema than this program knows.
     """
     import h5py
-    import xarray
 
     path = Path(path)
     _check_signature(path)
@@ -218,15 +218,7 @@ def load_run(path: str | Path) -> xarray.Dataset:
             metadata, sample = _read_description(path, file)
             columns = [Column(**column) for column in metadata.pop("columns")]
             values = {column.name: np.asarray(file[f"entry/data/{column.name}"][()]) for column in columns}
-            variables = {
-                column.name: (
-                    "point",
-                    values[column.name],
-                    {"units": column.unit, "long_name": column.description, "role": column.role},
-                )
-                for column in columns
-            }
-            dataset = xarray.Dataset(variables)
+            dataset = run_dataset(columns, values, {**metadata, "sample": sample, "path": str(path)})
     except InputError:
         raise
     except (OSError, RuntimeError, LookupError, TypeError, ValueError, AttributeError) as error:
@@ -234,11 +226,41 @@ def load_run(path: str | Path) -> xarray.Dataset:
             f"Run file {path} must be complete; it is damaged or truncated ({_one_line(error)}). "
             "Restore it from a backup, or from its journal with `asot recover`, if that still exists."
         ) from None
-    dataset.attrs = {**metadata, "sample": sample, "path": str(path)}
     checksum = _read_sidecar(path)
     if checksum is not None:
         dataset.attrs["sha256"] = checksum
     return dataset
+
+
+def run_dataset(
+    columns: Sequence[Column], values: Mapping[str, FloatArray], attributes: Mapping[str, Any]
+) -> xarray.Dataset:
+    """Columns of a run as `load_run` returns them.
+
+    Parameters
+    ----------
+    columns
+        What they hold.
+    values
+        Numbers (points,) by name of the column.
+    attributes
+        Metadata of the run, its sample and its path.
+
+    Returns
+    -------
+    xarray.Dataset
+    """
+    import xarray
+
+    variables = {
+        column.name: (
+            "point",
+            values[column.name],
+            {"units": column.unit, "long_name": column.description, "role": column.role},
+        )
+        for column in columns
+    }
+    return xarray.Dataset(variables, attrs=dict(attributes))
 
 
 def verify_run(path: str | Path) -> None:
