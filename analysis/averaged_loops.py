@@ -125,7 +125,7 @@ def sample_data(
             f"missing: {', '.join(missing)}. Measure or add them."
         )
     signs = {
-        channel: _signs(loops[("coil", channel)], channel, stack, side, wavelength)
+        channel: channel_signs(loops[("coil", channel)], channel, stack, side, wavelength)
         if ("coil", channel) in loops
         else {}
         for channel in CHANNELS
@@ -136,7 +136,7 @@ def sample_data(
                 f"Runs of {stack.name!r} with the current through the {path} must have the same current; received "
                 f"{min(values):.4g} to {max(values):.4g} A. Analyse each current by itself."
             )
-    averaged = {key: _average(key, entries, signs[key[1]], coercive_field) for key, entries in loops.items()}
+    averaged = {key: average_loops(key, entries, signs[key[1]], coercive_field) for key, entries in loops.items()}
     return SampleData(
         averaged,
         float(np.mean(currents["sample"])),
@@ -144,7 +144,9 @@ def sample_data(
     )
 
 
-def _signs(loops: Sequence[Loop], channel: Channel, stack: Stack, side: Side, wavelength: float) -> dict[float, int]:
+def channel_signs(
+    loops: Sequence[Loop], channel: Channel, stack: Stack, side: Side, wavelength: float
+) -> dict[float, int]:
     """Sign of the channel at each polarisation: the calibration as measured against the calibration as modelled."""
     signs = {}
     for angle in dict.fromkeys(loop.polarization for loop in loops):
@@ -166,7 +168,7 @@ def _signs(loops: Sequence[Loop], channel: Channel, stack: Stack, side: Side, wa
     return signs
 
 
-def _average(
+def average_loops(
     key: tuple[str, Channel], loops: Sequence[Loop], signs: Mapping[float, int], coercive_field: float
 ) -> AveragedLoop:
     """Average loops over polarisations, every one with its sign; all must have the same fields."""
