@@ -225,7 +225,7 @@ def _is_pickup(other: xarray.Dataset, run: xarray.Dataset) -> bool:
 def _so_far(run: xarray.Dataset, parts: Sequence[xarray.Dataset]) -> tuple[str, ...]:
     """Say how much of the plan the answer holds, where it is not all."""
     used = sum(part.sizes["point"] for part in parts)
-    if run.attrs["status"] == "finished":
+    if run.attrs["status"] == "finished" or used == run.attrs["points_planned"]:
         return ()
     return (f"From {used} of {run.attrs['points_planned']} points of this run.",)
 
@@ -245,17 +245,17 @@ def _alone(
     for key, entries in by_key.items():
         calibration = by_key.get(("coil", key[1]))
         signs = channel_signs(calibration, key[1], stack, side, wavelength) if calibration else {}
-        loops[key] = loop = average_loops(key, entries, signs, sample.film.coercive_field)
+        loops[key] = averaged = average_loops(key, entries, signs, sample.film.coercive_field)
         lines = {}
         for kind, (parity, push) in _PUSHES.items():
-            window = saturated(loop.field, sample.film.coercive_field)
-            reach = np.linspace(3 * sample.film.coercive_field, np.max(np.abs(loop.field)), 100)
+            window = saturated(averaged.field, sample.film.coercive_field)
+            reach = np.linspace(3 * sample.film.coercive_field, np.max(np.abs(averaged.field)), 100)
             fine = np.concatenate([-reach[::-1], reach])
             measured, zero, curve = (
                 _part(field_response(stack, at, side, wavelength, **push), key[1], parity, at)
-                for at in (loop.field[window], np.zeros(1), fine)
+                for at in (averaged.field[window], np.zeros(1), fine)
             )
-            signal = loop.odd[window] if parity == "odd" else loop.even[window]
+            signal = averaged.odd[window] if parity == "odd" else averaged.even[window]
             fit = fit_linear(measured[:, np.newaxis], signal, None, ("amplitude",))
             amplitude = Estimate(float(fit.values[0]), math.sqrt(float(fit.covariance[0, 0])), "", dof=fit.dof)
             lines[parity] = amplitude.value * curve

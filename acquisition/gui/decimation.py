@@ -72,6 +72,13 @@ class Decimation:
         self._size *= 2
 
 
+def decimated(x: Array, y: Array, most: int = 256) -> tuple[Array, Array, Numbers]:
+    """Vertices (x, y, number of the point) of a curve that is complete."""
+    curve = Decimation(most)
+    curve.add(x, y)
+    return curve.vertices()
+
+
 def _extremes(places: Numbers, points: Array) -> tuple[Numbers, Array]:
     """Of blocks (blocks, points) those with the smallest and largest x and y, in their order."""
     missing = np.isnan(points)
