@@ -109,7 +109,7 @@ class LiveFit(QObject):
         from analysis.interim import interim
         from analysis.position_scan import scan_map
 
-        points, reason, path = len(run), "", str(run.attributes["parameters"].get("path", ""))
+        points, reason, path = len(run), "", str(run.parameters.get("path", ""))
         found, values = None, None
         with np.errstate(all="ignore"):
             try:

@@ -102,9 +102,11 @@ def loop_lines(found: Interim, path: str) -> list[LoopLine]:
     for key in [key for key in found.loops if key[0] == path]:
         loop, channel = found.loops[key], key[1]
         for plot, kind, field, signal in (
-            ("loop", "falling", loop.field, loop.even + loop.odd), ("loop", "rising", -loop.field, loop.even - loop.odd),
-            ("odd", "odd", loop.field, loop.odd), ("even", "even", loop.field, loop.even),
-        ):  # fmt: skip
+            ("loop", "falling", loop.field, loop.even + loop.odd),
+            ("loop", "rising", -loop.field, loop.even - loop.odd),
+            ("odd", "odd", loop.field, loop.odd),
+            ("even", "even", loop.field, loop.even),
+        ):
             lines.append(LoopLine(plot, channel, kind, *decimated(field, signal)[:2]))
         if (fit := found.fits.get(key)) is not None:
             for side in (fit.field < 0, fit.field > 0):

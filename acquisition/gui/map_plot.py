@@ -5,13 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pyqtgraph
 
-from acquisition.gui.plot import Plot
-from acquisition.gui.theme import COLOUR_MAP, ink
+from acquisition.gui.plot import Entry, Plot
+from acquisition.gui.theme import COLOUR_MAP, ink, is_dark
 from analysis.stack import FloatArray
+
+_UNMEASURED = ("#c8c8c8", "#505050")  # in light and in dark: greys that the map does not have
 
 
 class MapPlot(Plot):
-    """Values over x and y at their true proportions; what was not measured has no colour."""
+    """Values over x and y at their true proportions; what was not measured is grey."""
 
     def __init__(self) -> None:
         self._values = np.empty((0, 0))
@@ -50,6 +52,8 @@ class MapPlot(Plot):
         step_x, step_y = x[1] - x[0], y[1] - y[0]
         self.image.setRect(x[0] - step_x / 2, y[0] - step_y / 2, len(x) * step_x, len(y) * step_y)
         self.bar.getAxis("right").setLabel(name, units=unit or None)
+        missing = finite.size < values.size
+        self.set_legend([Entry(_UNMEASURED[is_dark(self.palette())], "■", "not measured")] if missing else [])
         if first:
             self.item.autoRange()
 
@@ -64,6 +68,7 @@ class MapPlot(Plot):
             self._colour_bar()
 
     def _colour_bar(self) -> None:
+        self.item.getViewBox().setBackgroundColor(_UNMEASURED[is_dark(self.palette())])
         axis, colour = self.bar.getAxis("right"), ink(self.palette())
         axis.setPen(colour)
         axis.setTextPen(colour)

@@ -258,21 +258,13 @@ class MeasureTab(QWidget):
         views = [View.SIGNAL]
         if run.plot["axis"] == "field" and {"kerr_signal", "sequence", "repeat"} <= names:
             views.append(View.LOOPS)
-        if {"stage_x_set", "stage_y_set"} <= names and self._parameters(run).get("axis") == "map":
+        if {"stage_x_set", "stage_y_set"} <= names and run.parameters.get("axis") == "map":
             views.append(View.MAP)
-        if self._procedure(run) in ANALYSES:
+        if run.procedure in ANALYSES:
             views.append(View.FIT)
         if any(name in names for name in _TIMES):
             views.append(View.TIME)
         return [*views, View.COLUMNS]
-
-    @staticmethod
-    def _parameters(run: RunSource) -> dict[str, object]:
-        return dict(run.attributes.get("parameters", {}))
-
-    @staticmethod
-    def _procedure(run: RunSource) -> str:
-        return str(run.attributes.get("procedure", ""))
 
     def _change_view(self) -> None:
         view = self.view.currentText()

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pyqtgraph
 from PyQt6.QtCore import QEvent, QPointF, QRectF, pyqtSignal
-from PyQt6.QtGui import QAction, QImage, QPainter
+from PyQt6.QtGui import QAction, QImage, QPaintDevice, QPainter
 from PyQt6.QtWidgets import QFileDialog, QWidget
 
 from acquisition.gui.theme import faint, ground, ink
@@ -103,29 +103,32 @@ class Plot(pyqtgraph.PlotWidget):  # type: ignore[misc]
         if suffix == ".csv":
             with path.open("w", encoding="utf-8", newline="") as file:
                 csv.writer(file).writerows(self._table())
-        elif suffix == ".svg":
-            self._save_drawing(path)
+            return
+        if suffix == ".svg":
+            from PyQt6.QtSvg import QSvgGenerator
+
+            drawing = QSvgGenerator()
+            drawing.setFileName(str(path))
+            drawing.setSize(self.size())
+            drawing.setViewBox(self.rect())
+            if not self._paint_on(drawing):
+                raise _unwritable(path)
         else:
             picture = QImage(2 * self.size(), QImage.Format.Format_RGB32)
             picture.setDevicePixelRatio(2)
-            self.render(picture)
+            self._paint_on(picture)
             if not picture.save(str(path)):
                 raise _unwritable(path)
 
-    def _save_drawing(self, path: Path) -> None:
-        from PyQt6.QtSvg import QSvgGenerator
-
-        drawing = QSvgGenerator()
-        drawing.setFileName(str(path))
-        drawing.setSize(self.size())
-        drawing.setViewBox(self.rect())
-        drawing.setTitle(self._title)
+    def _paint_on(self, device: QPaintDevice) -> bool:
+        """Paint what is shown; return False where the device cannot be painted on."""
         painter = QPainter()
-        if not painter.begin(drawing):
-            raise _unwritable(path)
+        if not painter.begin(device):
+            return False
         painter.fillRect(self.rect(), ground(self.palette()))
         self.scene().render(painter, QRectF(self.rect()), QRectF(self.rect()))
         painter.end()
+        return True
 
     def _table(self) -> list[list[object]]:
         """Head and rows of the CSV file: x and y of every curve that is shown, side by side."""

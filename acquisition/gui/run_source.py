@@ -19,7 +19,9 @@ class RunSource(ABC):
     """Columns of a run, which may be growing."""
 
     title: str
+    procedure: str
     columns: Sequence[Column]
+    parameters: Mapping[str, Any]
 
     @property
     @abstractmethod
@@ -49,7 +51,8 @@ class LiveSource(RunSource):
 
     def __init__(self, run: LiveRun) -> None:
         self.run = run
-        self.title = run.title
+        self.title, self.procedure = run.title, run.planned.name
+        self.parameters = run.planned.procedure.parameters()
         self.columns = columns_of(run.planned.procedure)
 
     @property
@@ -79,6 +82,7 @@ class StoredSource(RunSource):
 
     def __init__(self, run: xarray.Dataset) -> None:
         self._run = run
+        self.procedure, self.parameters = run.attrs["procedure"], run.attrs["parameters"]
         self.title = f"{run.attrs['run_id']}: {run.attrs['procedure']}, {run.attrs['sample'].get('name', '')}"
         self.columns = [
             Column(str(name), values.attrs["units"], values.attrs["long_name"], values.attrs["role"])
