@@ -20,7 +20,7 @@ from acquisition.torque_planning import NO_QUESTIONS, Questions, tell_torque
 from analysis.errors import InputError
 from analysis.run_file import load_run
 from instruments import Bench, open_bench
-from instruments.bench import DEFAULT_BENCH
+from instruments.defaults import DEFAULT_BENCH
 from instruments.errors import LimitError
 from instruments.manual import Prompt, nobody
 from procedures import Reading

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ from analysis.errors import AnalysisError
 from analysis.finding import Curve, Map
 from analysis.findings import ANALYSES
 from analysis.least_squares import fit_linear
-from analysis.loops import CHANNELS, Channel, Loop, Parity, kerr_loops, measured_channels
+from analysis.loops import CHANNELS, Channel, Loop, Parity, kerr_loops, loop_length, measured_channels
 from analysis.pickup import analyze_pickup, pickup_inputs
 from analysis.result import Estimate
 from analysis.run_groups import sample_of
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 
 LoopKey = tuple[str, Channel]
 """Current path ("sample", "coil") and channel of a loop."""
-
-FALLING, RISING, REFINED = 0, 1, 2
-"""Branches of a loop: from +max to -max, back again, and what a refinement added."""
 
 _LEAST = 3  # pairs of points at opposite fields before a loop counts
 _ALIKE = 0.9  # of the longest loop: what is shorter waits until it has caught up
@@ -120,37 +117,6 @@ def interim(run: xarray.Dataset, others: Iterable[xarray.Dataset] = ()) -> Inter
     test = f"Opposite torques of equal size: chi2 {result.chi2:.3g} ({result.dof} dof)."
     fits = fitted_loops(entry.data, sample.stack(), sample.film.coercive_field, entry.side, entry.wavelength)
     return Interim(quantities, (test, *so_far), entry.data.loops, fits)
-
-
-def loop_length(attributes: Mapping[str, Any]) -> int:
-    """Points of one loop of a field sweep, or of its one branch; 0 where the attributes of the run do not tell."""
-    parameters = attributes.get("parameters", {})
-    if "points_planned" not in attributes or "polarizations" not in parameters:
-        return 0
-    settings = len(parameters["polarizations"]) * (2 if parameters.get("channel") == "both" else 1)
-    refine = parameters.get("refine", 0)
-    extra = 2 * (refine + 2) * settings if refine else 0
-    return int((attributes["points_planned"] - extra) // parameters.get("repeats", 1) // settings)
-
-
-def branches(sequence: FloatArray, repeat: FloatArray, attributes: Mapping[str, Any]) -> FloatArray:
-    """Branch (points,) of each point of a field sweep: `FALLING`, `RISING` or `REFINED`.
-
-    Parameters
-    ----------
-    sequence, repeat : (points,)
-        Columns of these names.
-    attributes
-        Of the run.
-    """
-    parameters, length = attributes.get("parameters", {}), loop_length(attributes)
-    kind = parameters.get("branches", "loop")
-    if kind != "loop" or not length:
-        result = np.full(len(sequence), float(RISING if kind == "up" else FALLING))
-    else:
-        result = np.where(sequence % length < length / 2, float(FALLING), float(RISING))
-    result[repeat >= parameters.get("repeats", 1)] = REFINED
-    return result
 
 
 def comparable_loops(run: xarray.Dataset) -> list[xarray.Dataset]:

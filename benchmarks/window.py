@@ -4,8 +4,8 @@ Usage, with the dependency group `benchmarks`: python benchmarks/window.py [POIN
 
 Each part runs in a process of its own. Exit code 1 where a promise does not hold: with a million points frames of 33 ms
 (99 %) and no stall of the event loop above 50 ms, acquisition within 5 % while the main thread sleeps, start-up below
-twice that of an empty window plus 1 s. On a machine so busy that an empty event loop stalls, frames and stalls are
-judged by processor time, and the output says so.
+twice that of an empty window plus 1 s. On a machine so busy that an empty event loop stalls, frames, stalls and start-up
+are judged by processor time, and the output says so.
 """
 
 from __future__ import annotations
@@ -305,8 +305,9 @@ main()
 )
 
 
-def start_up(code: str) -> float:
-    """Time (s) from the start of a process to its first painted window."""
+def start_up(code: str) -> tuple[float, float]:
+    """Time (s) from the start of a process to its first painted window: on the wall, and in the processor."""
+    spent = os.times()
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "XDG_CONFIG_HOME": folder}
         began = time.time()
@@ -315,7 +316,9 @@ def start_up(code: str) -> float:
         )
     if not done.stdout:
         raise SystemExit(f"The window did not open: {done.stderr}")
-    return float(done.stdout.split()[0]) - began
+    now = os.times()
+    processor = now.children_user + now.children_system - spent.children_user - spent.children_system
+    return float(done.stdout.split()[0]) - began, processor
 
 
 def _apart(part: str, *arguments: str) -> dict[str, Any]:
@@ -349,7 +352,7 @@ def main() -> int:
     clock = "wall"
     if quiet["stalls, wall"][1] > 5:
         clock = "processor"
-        print("Other programs keep the processors busy: frames and stalls are judged by the time in the processor.")
+        print("Other programs keep the processors busy: all but the rate is judged by the time in the processor.")
     if window[f"frames, {clock}"][1] > 1e3 * FRAME:
         broken.append("frames")
     if window[f"stalls, {clock}"][2] > 1e3 * STALL:
@@ -363,10 +366,11 @@ def main() -> int:
         broken.append("acquisition")
 
     starts = [(start_up(_EMPTY), start_up(_WINDOW)) for _ in range(ROUNDS)]
-    empty, full = (statistics.median(times) for times in zip(*starts, strict=True))
-    print(f"Start-up: {full:.2f} s; an empty window {empty:.2f} s; allowed {2 * empty + START:.2f} s")
-    if full > 2 * empty + START:
-        broken.append("start-up")
+    for place, kind in enumerate(("wall", "processor")):
+        empty, full = (statistics.median(pair[which][place] for pair in starts) for which in (0, 1))
+        print(f"Start-up, {kind}: {full:.2f} s; an empty window {empty:.2f} s; allowed {2 * empty + START:.2f} s")
+        if kind == clock and full > 2 * empty + START:
+            broken.append("start-up")
     print(f"Does not hold: {', '.join(broken)}" if broken else "All hold.")
     return bool(broken)
 

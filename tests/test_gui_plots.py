@@ -20,8 +20,8 @@ from acquisition.live import LiveColumns
 from acquisition.recipe import load_recipe
 from analysis import load_run
 from analysis.averaged_loops import sample_data
-from analysis.interim import FALLING, REFINED, RISING, branches, comparable_loops, interim
-from analysis.loops import kerr_loops
+from analysis.interim import comparable_loops, interim
+from analysis.loops import FALLING, REFINED, RISING, branches, kerr_loops
 from analysis.run_groups import sample_of
 from analysis.sample_analysis import analyze_sample
 from analysis.torque import spin_torque_efficiency

@@ -7,18 +7,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from acquisition.journal import Journal
 from acquisition.live import LiveColumns
-from acquisition.recipe import PlannedRun, Recipe
 from acquisition.run_columns import columns_of
-from acquisition.runner import Run
 from acquisition.states import State
-from acquisition.storage import RUN_SUFFIX
 from analysis.run_file import run_dataset
-from procedures import Reading
 
 if TYPE_CHECKING:
     import xarray
+
+    from acquisition.journal import Journal
+    from acquisition.recipe import PlannedRun, Recipe
+    from acquisition.runner import Run
+    from procedures import Reading
 
 
 @dataclass(eq=False)
@@ -65,6 +65,9 @@ class LiveRun:
 
 def live_run(planned: PlannedRun, recipe: Recipe, folder: Path, batch: str, resume: Path | None = None) -> LiveRun:
     """Make a run of a recipe whose points are kept in memory as they are committed."""
+    from acquisition.runner import Run
+    from acquisition.storage import RUN_SUFFIX
+
     points = LiveColumns([column.name for column in columns_of(planned.procedure)])
 
     attributes: dict[str, Any] = {}

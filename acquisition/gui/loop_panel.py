@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pyqtgraph
 from PyQt6.QtCore import Qt
@@ -12,9 +13,11 @@ from PyQt6.QtWidgets import QGridLayout, QWidget
 from acquisition.gui.decimation import decimated
 from acquisition.gui.plot import Entry, Plot
 from acquisition.gui.theme import SERIES, ground, ink
-from analysis.interim import Interim
 from analysis.loops import CHANNELS, Channel
 from analysis.stack import FloatArray
+
+if TYPE_CHECKING:
+    from analysis.interim import Interim
 
 _FIELD = ("External field", "T")
 _MARKED = 400  # points of a curve beyond which a line shows them better than signs

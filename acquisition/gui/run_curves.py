@@ -16,8 +16,7 @@ from acquisition.gui.decimation import Decimation
 from acquisition.gui.plot import Entry, Plot
 from acquisition.gui.run_source import RunSource
 from acquisition.gui.theme import SERIES, ground
-from analysis.interim import FALLING, RISING, branches
-from analysis.loops import CHANNELS
+from analysis.loops import CHANNELS, FALLING, RISING, branches
 from analysis.stack import FloatArray
 
 CHUNK = 20_000

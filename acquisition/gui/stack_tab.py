@@ -143,7 +143,7 @@ class StackTab(QWidget):
     def _chosen(self) -> Sample:
         """The sample that is chosen; that of the bench, or the usual one while there is none."""
         from analysis.sample import read_sample
-        from instruments.bench import DEFAULT_SAMPLE
+        from instruments.defaults import DEFAULT_SAMPLE
 
         name = self.sample.currentText()
         bench = self._session.bench
