@@ -4,8 +4,8 @@ Usage, with the dependency group `benchmarks`: python benchmarks/window.py [POIN
 
 Each part runs in a process of its own. Exit code 1 where a promise does not hold: with a million points frames of 33 ms
 (99 %) and no stall of the event loop above 50 ms, acquisition within 5 % while the main thread sleeps, start-up below
-twice that of an empty window plus 1 s. On a machine so busy that an empty event loop stalls, frames, stalls and start-up
-are judged by processor time, and the output says so.
+twice that of an empty window plus 1 s. On a machine so busy that an empty event loop stalls, all but the rate is judged
+by processor time, and the output says so.
 """
 
 from __future__ import annotations

@@ -196,21 +196,21 @@ def _colours(picture: QImage) -> set[int]:
 
 
 def test_map_shows_what_was_measured_in_its_place(connected: Window, qtbot: QtBot, tmp_path: Path) -> None:
-    scan: dict[str, Any] = {"procedure": "position-scan", "axis": "map", "steps": 25, "dwell": "10 ms"}
+    scan: dict[str, Any] = {"procedure": "position-scan", "axis": "map", "steps": 21, "dwell": "10 ms"}
     recipe = load_recipe("position-scan", {"procedures": [scan]})
     (one,) = connected.session.enqueue(recipe, tmp_path / "runs")
     measure = connected.measure
     qtbot.waitUntil(lambda: one.run.result is not None, timeout=60_000)
-    qtbot.waitUntil(lambda: measure.answer is not None and measure.answer.points == 625, timeout=30_000)
+    qtbot.waitUntil(lambda: measure.answer is not None and measure.answer.points == 441, timeout=30_000)
     assert measure.view.currentText() == "Map"
     image = measure.map.image.image
-    assert image.shape == (25, 25)
+    assert image.shape == (21, 21)
     x, y = (one.points.column(f"stage_{axis}_set") for axis in "xy")
-    for place in (0, 40, 312, 624):
+    for place in (0, 40, 312, 440):
         column, row = np.searchsorted(np.unique(x), x[place]), np.searchsorted(np.unique(y), y[place])
         assert image[row, column] == one.points.column("sum")[place]
     area = measure.map.image.mapRectToParent(measure.map.image.boundingRect())
-    assert area.width() == pytest.approx(80e-6 * 25 / 24)
+    assert area.width() == pytest.approx(80e-6 * 21 / 20)
     assert measure.map.item.getViewBox().state["aspectLocked"]
 
 

@@ -14,6 +14,7 @@ from PyQt6.QtCore import QObject, pyqtSignal
 
 from acquisition.gui.decimation import decimated
 from acquisition.gui.loop_panel import LoopLine, loop_lines
+from acquisition.gui.permanent import keep_for_good
 from acquisition.gui.run_source import RunSource
 from analysis.errors import AsotError
 from analysis.finding import Curve
@@ -122,6 +123,7 @@ class LiveFit(QObject):
                 reason = f"No fit: {type(error).__name__}: {error}"
             lines = loop_lines(found, path) if found is not None else []
             curves = [_thinned(curve) for curve in found.curves] if found is not None else []
+        keep_for_good("analysis")
         return Answer(run, points, found, reason, lines, curves, values)
 
     def _dataset(self, run: RunSource) -> xarray.Dataset:

@@ -186,10 +186,13 @@ class MeasureTab(QWidget):
         """Take over the colours of a new theme."""
         super().changeEvent(event)
         if event is not None and event.type() == QEvent.Type.PaletteChange:
-            for curves in getattr(self, "curves", ()):
-                curves.recolour()
-            if getattr(self, "answer", None) is not None:
-                self._show_answer()
+            QTimer.singleShot(0, self._recolour)  # when the plots have the new palette, too
+
+    def _recolour(self) -> None:
+        for curves in self.curves:
+            curves.recolour()
+        if self.answer is not None:
+            self._show_answer()
 
     # ----------------------------------------------------------- which run, which view
 

@@ -16,6 +16,7 @@ from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 
 from acquisition.gui.live_run import LiveRun, live_run
 from acquisition.gui.message import Message, Severity, of_error
+from acquisition.gui.permanent import keep_for_good
 from acquisition.run_queue import Queue
 from acquisition.states import State
 from analysis.errors import InputError
@@ -347,6 +348,7 @@ class Session(QObject):
             return
         assert self.bench is not None
         self._read_live()
+        keep_for_good("drivers")
         self._enter(Activity.IDLE)
         for role, fault in self.bench.faults.items():
             self.message_posted.emit(of_error(fault, role))

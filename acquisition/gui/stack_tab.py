@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyqtgraph
 from PyQt6.QtCore import QEvent, Qt, QTimer
 from PyQt6.QtGui import QShowEvent
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 _BENCH_SAMPLE = "Sample on the bench"
 _DEPTH = ("Height above the lower face", "m")
 _MILLIONTH, _PER_NANOMETRE = 1e-6, 1e-9
+_FLAT = 0.4  # of the largest value, that the y axis spans at least: a constant shows no rounding errors
 _DELAY = 30  # ms between a change and the curves, so that a wheel turned fast draws once
 
 
@@ -214,6 +216,8 @@ class StackTab(QWidget):
     def _curves(self, plot: Plot, profile: DepthProfile, curves: Sequence[tuple[str, str, FloatArray]]) -> None:
         """Draw curves over the height, and where the exchange length reaches from each face."""
         plot.item.clear()
+        largest = max(float(np.max(np.abs(values))) for _, _, values in curves)
+        plot.item.getViewBox().setLimits(minYRange=_FLAT * largest or None)
         for name, colour, values in curves:
             plot.item.plot(profile.height, values, pen=pyqtgraph.mkPen(colour, width=2), name=name)
         for place in (profile.exchange_length, profile.thickness - profile.exchange_length):
