@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -15,6 +16,9 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 folder_option = click.option(
     "--out", type=click.Path(path_type=Path), default="runs", show_default=True, help="Where stems and ids are found."
 )
+csv_option = click.option("--csv", "target", type=click.Path(path_type=Path), help="Write a new CSV file instead.")
+
+_MANY = 100  # new files from which their number is told while they are read
 
 
 @click.group()
@@ -60,25 +64,58 @@ def verify(paths: tuple[Path, ...]) -> int:
 
 
 @runs.command("list")
-@paths_argument
+@click.argument("folders", nargs=-1, type=click.Path(path_type=Path), metavar="[FOLDER]...")
+@click.option("--sample", default="", help="Runs of this sample; * and ? stand for any text.")
+@click.option("--procedure", default="", help="Runs of this procedure; * and ? stand for any text.")
+@click.option("--status", default="", help="finished, aborted, failed, interrupted, running or unreadable.")
+@click.option("--since", default="", metavar="DATE", help="Runs started then or later, e.g. 2026-11-28 or with T14:30.")
+@click.option("--until", default="", metavar="DATE", help="Runs started then or earlier; of a date the whole day.")
+@click.option("--tag", "tags", multiple=True, help="Runs with this tag. May be repeated.")
+@click.option("--comment", "text", default="", help="Runs with this text in their comment.")
+@click.option(
+    "--sort", type=click.Choice(["date", "sample", "procedure", "status", "points"]), default="date", show_default=True,
+    help="Order.",
+)  # fmt: skip
+@click.option("--reverse", is_flag=True, help="Turn the order round.")
+@click.option("--limit", type=click.IntRange(min=0), help="So many runs, from the end of the order: the latest ones.")
+@click.option("--rebuild", is_flag=True, help="Read every file again, whatever the index says.")
+@csv_option
 @json_option
-def list_runs(paths: tuple[Path, ...], as_json: bool) -> None:
-    """List run files, or folders of them.
+def list_runs(
+    folders: tuple[Path, ...], since: str, until: str, rebuild: bool, target: Path | None, as_json: bool, **wanted: Any
+) -> None:
+    """List the runs in folders, by default in the folder runs, journals that await recovery among them.
 
-    Example: asot runs list asot-demo
+    Example: asot runs list asot-demo --procedure field-sweep --since 2026-11-01 --limit 20
     """
-    from analysis.run_file import load_run
-    from analysis.run_groups import run_files
+    from acquisition.catalogue import read_catalogue
+    from acquisition.run_selection import Selection, moment
+    from acquisition.run_table import csv_text, table_lines
 
-    for path in run_files(paths):
-        try:
-            run = load_run(path)
-        except InputError as error:
-            click.echo(f"asot: error: {error}", err=True)
-            continue
-        facts = {key: run.attrs.get(key, "") for key in ("run_id", "start_time", "procedure", "sample_name", "status")}
-        facts |= {"points": run.sizes["point"], "title": run.attrs["plot"]["title"], "path": str(path)}
-        click.echo(json.dumps(facts) if as_json else "  ".join(str(value) for value in facts.values()))
+    selection = Selection(since=moment("--since", since), until=moment("--until", until), **wanted)
+    catalogue = read_catalogue(folders or [Path("runs")], rebuild=rebuild, progress=_indexing)
+    chosen = selection.of(catalogue.runs)
+    if target is not None:
+        _write_new(target, csv_text(chosen))
+    if as_json:
+        for run in chosen:
+            click.echo(json.dumps(run.as_dict()))
+    elif target is None and chosen:
+        click.echo("\n".join(table_lines(chosen)))
+    for note in catalogue.notes:
+        click.echo(f"asot: note: {note}", err=True)
+    for run in chosen:
+        if run.fault:
+            click.echo(f"asot: error: {run.fault}", err=True)
+    for folder in sorted({run.path.parent for run in chosen if run.awaits_recovery}):
+        click.echo(f"asot: note: journals in {folder} await `asot recover {folder}`.", err=True)
+    if not as_json:
+        click.echo(f"{len(chosen)} of {len(catalogue.runs)} runs.", err=True)
+
+
+def _indexing(done: int, total: int) -> None:
+    if total >= _MANY and (done % _MANY == 0 or done == total):
+        click.echo(f"\rReading new files: {done} of {total}", err=True, nl=done == total)
 
 
 @runs.command()
@@ -104,9 +141,9 @@ def show(run: str, out: Path, as_json: bool) -> None:
 @runs.command()
 @run_argument
 @folder_option
-@click.option("--csv", "target", type=click.Path(path_type=Path), help="File to write; standard output by default.")
+@csv_option
 def export(run: str, out: Path, target: Path | None) -> None:
-    """Write the points of a run as CSV, metadata in lines that begin with #.
+    """Print the points of a run as CSV, metadata in lines that begin with #.
 
     Example: asot runs export 0123abcd --out asot-demo --csv loop.csv
     """
@@ -117,7 +154,11 @@ def export(run: str, out: Path, target: Path | None) -> None:
     text = csv_text(load_run(find_run(run, out)))
     if target is None:
         click.echo(text, nl=False)
-        return
+    else:
+        _write_new(target, text)
+
+
+def _write_new(target: Path, text: str) -> None:
     try:
         target.open("x", encoding="utf-8", newline="").close()
         target.write_text(text, encoding="utf-8", newline="")

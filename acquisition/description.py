@@ -20,6 +20,7 @@ def describe_run(procedure: Measurement, bench: Bench) -> dict[str, Any]:
     if f"{plot['signal']}_errors" in names:
         plot["errors"] = f"{plot['signal']}_errors"
     return {
+        "title": procedure.title(),
         "parameters": procedure.parameters(),
         "parameter_units": procedure.parameter_units(),
         "plot": plot,

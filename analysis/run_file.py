@@ -27,7 +27,8 @@ import hashlib
 import json
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -208,37 +209,52 @@ def load_run(path: str | Path) -> xarray.Dataset:
     InputError
         When the file is missing, damaged, not a run file, or of a newer schema than this program knows.
     """
-    import h5py
     import xarray
 
     path = Path(path)
-    _check_signature(path)
-    try:
-        with h5py.File(path, "r") as file:
-            metadata, sample = _read_description(path, file)
-            columns = [Column(**column) for column in metadata.pop("columns")]
-            values = {column.name: np.asarray(file[f"entry/data/{column.name}"][()]) for column in columns}
-            variables = {
-                column.name: (
-                    "point",
-                    values[column.name],
-                    {"units": column.unit, "long_name": column.description, "role": column.role},
-                )
-                for column in columns
-            }
-            dataset = xarray.Dataset(variables)
-    except InputError:
-        raise
-    except (OSError, RuntimeError, LookupError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(
-            f"Run file {path} must be complete; it is damaged or truncated ({_one_line(error)}). "
-            "Restore it from a backup, or from its journal with `asot recover`, if that still exists."
-        ) from None
+    with _run_file(path) as file:
+        metadata, sample = _read_metadata(path, file), tomllib.loads(_read_note(file, "sample"))
+        columns = [Column(**column) for column in metadata.pop("columns")]
+        values = {column.name: np.asarray(file[f"entry/data/{column.name}"][()]) for column in columns}
+        variables = {
+            column.name: (
+                "point",
+                values[column.name],
+                {"units": column.unit, "long_name": column.description, "role": column.role},
+            )
+            for column in columns
+        }
+        dataset = xarray.Dataset(variables)
     dataset.attrs = {**metadata, "sample": sample, "path": str(path)}
     checksum = _read_sidecar(path)
     if checksum is not None:
         dataset.attrs["sha256"] = checksum
     return dataset
+
+
+def read_metadata(path: str | Path) -> dict[str, Any]:
+    """Read what a run file says about itself, and nothing of its points but their number.
+
+    Parameters
+    ----------
+    path
+        A `run-*.h5` file.
+
+    Returns
+    -------
+    dict
+        The metadata of the run, with `columns`, and `points`, their length.
+
+    Raises
+    ------
+    InputError
+        As `load_run` does.
+    """
+    path = Path(path)
+    with _run_file(path) as file:
+        metadata = _read_metadata(path, file)
+        points = len(file[f"entry/data/{metadata['columns'][0]['name']}"])
+    return {**metadata, "points": points}
 
 
 def verify_run(path: str | Path) -> None:
@@ -288,20 +304,37 @@ def _check_quantities(key: str, quantities: Any) -> None:
             raise InputError(describe(f"Metadata {key}.{name}", "be [value, unit]", quantity, remedy))
 
 
-def _read_description(path: Path, file: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Metadata and sample of an open run file."""
+@contextmanager
+def _run_file(path: Path) -> Iterator[Any]:
+    """Open a run file; InputError says what is wrong with it, also where that shows while it is read."""
+    import h5py
+
+    _check_signature(path)
+    try:
+        with h5py.File(path, "r") as file:
+            yield file
+    except InputError:
+        raise
+    except (OSError, RuntimeError, LookupError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(
+            f"Run file {path} must be complete; it is damaged or truncated ({_one_line(error)}). "
+            "Restore it from a backup, or from its journal with `asot recover`, if that still exists."
+        ) from None
+
+
+def _read_metadata(path: Path, file: Any) -> dict[str, Any]:
     if "entry/notes/metadata/data" not in file:
         raise InputError(
             f"Run file {path} must be an asot run; it is an HDF5 file without asot's metadata. Give a run-*.h5 file."
         )
-    metadata = json.loads(_read_note(file, "metadata"))
+    metadata: dict[str, Any] = json.loads(_read_note(file, "metadata"))
     version = metadata["schema_version"]
     if not isinstance(version, int) or version > SCHEMA_VERSION:
         raise InputError(
             f"Run file {path} must have schema version {SCHEMA_VERSION} or older; received {version!r}. "
             "Update asot to the version that wrote it."
         )
-    return metadata, tomllib.loads(_read_note(file, "sample"))
+    return metadata
 
 
 def _read_note(file: Any, name: str) -> str:

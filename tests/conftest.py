@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from acquisition import catalogue
 from instruments import Bench, open_bench
 from instruments.simulation.visa_backend import open_sessions
 from instruments.simulation.wire import SimulatedWire
@@ -49,6 +51,14 @@ def clean_wires() -> Iterator[tuple[list[Any], ...]]:
     refused = [f"{name}: {text}" for wire in opened for name, device in wire.devices.items() for text in device.refused]
     refused += [text for wire in opened for text in wire.daq_server.refused]
     assert (refused, left) == ([], [])
+
+
+@pytest.fixture(autouse=True)
+def run_index(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An index of runs of the test's own, in a folder that does not exist yet."""
+    path: Path = tmp_path_factory.mktemp("cache") / "asot" / "runs.sqlite"
+    monkeypatch.setattr(catalogue, "index_path", lambda: path)
+    return path
 
 
 @pytest.fixture

@@ -350,7 +350,7 @@ def test_show_list_and_export_find_a_run_by_its_id(
     out, _ = asot(capsys, "runs", "show", run.attrs["run_id"], "--out", str(folder))
     assert "field-sweep" in out and "SR830" in out and "12 points" in out
     out, _ = asot(capsys, "runs", "list", str(folder), "--json")
-    assert json.loads(out)["run_id"] == run.attrs["run_id"]
+    assert json.loads(out)["id"] == run.attrs["run_id"]
     target = tmp_path / "loop.csv"
     asot(capsys, "runs", "export", path.stem, "--out", str(folder), "--csv", str(target))
     lines = [line for line in target.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
