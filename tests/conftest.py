@@ -1,12 +1,13 @@
-"""Fixtures: simulated benches whose wires must stay clean, and a check that nothing is left behind by any test."""
+"""Fixtures: simulated benches whose wires must stay clean, the lab window on one, and a check of what a test leaves."""
 
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,6 +15,12 @@ from acquisition import catalogue
 from instruments import Bench, open_bench
 from instruments.simulation.visa_backend import open_sessions
 from instruments.simulation.wire import SimulatedWire
+
+if TYPE_CHECKING:
+    from PyQt6.QtWidgets import QApplication
+    from pytestqt.qtbot import QtBot
+
+    from acquisition.gui.window import Window
 
 os.environ["QT_QPA_PLATFORM"] = "offscreen"  # windows are driven without a display
 
@@ -79,3 +86,37 @@ def open_simulated(clean_wires: object) -> Iterator[Callable[..., Bench]]:
 @pytest.fixture
 def bench(open_simulated: Callable[..., Bench]) -> Bench:
     return open_simulated()
+
+
+@pytest.fixture
+def window(qtbot: QtBot, qapp: QApplication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Window]:
+    """The lab window as `asot gui` shows it, not connected, with runs and habits in `tmp_path`; closed at the end.
+
+    Errors that a slot raises are shown as they are to a user; a test that provokes its dialog also closes it.
+    """
+    from PyQt6.QtCore import QEvent, QSettings
+
+    from acquisition.gui.theme import apply_style
+    from acquisition.gui.window import Window, report_slot_errors
+
+    apply_style(qapp)
+    shown = Window(tmp_path / "runs", QSettings(str(tmp_path / "window.ini"), QSettings.Format.IniFormat))
+    monkeypatch.setattr(sys, "excepthook", report_slot_errors(shown))
+    shown.show()
+    yield shown
+    unexpected = shown.errors.details.toPlainText() if shown.errors.isVisible() else ""
+    with qtbot.waitSignal(shown.session.closed, timeout=30_000):
+        shown.close_at_once()
+    shown.deleteLater()
+    qapp.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+    assert not unexpected, unexpected
+
+
+@pytest.fixture
+def connected(window: Window, qtbot: QtBot) -> Window:
+    """The lab window, connected to the simulated bench."""
+    from acquisition.gui.session import Activity, Connection
+
+    window.connect_bench(Connection("simulated", "py32-fused-silica"))
+    qtbot.waitUntil(lambda: window.session.activity is Activity.IDLE, timeout=30_000)
+    return window
