@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,6 +68,7 @@ def analyze(
     current_density: float | None = None,
     blank: Iterable[str | Path] = (),
     reference_conductivity: float | None = None,
+    changes: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Analysis:
     """Analyse run files.
 
@@ -82,6 +83,9 @@ def analyze(
     reference_conductivity
         Bottom-surface torque conductivity (S/m) with which control samples are compared; that of a thick film of the
         same material among the runs by default.
+    changes
+        Keys of the sample file that replace those stored with the runs, by name of the sample, e.g.
+        {"py32": {"film.thickness": "30 nm"}}.
 
     Returns
     -------
@@ -99,6 +103,9 @@ def analyze(
         require("reference_conductivity", reference_conductivity, "finite and not 0 S/m", good, "Leave it out.")
     warnings: list[str] = []
     runs = _finished_runs(paths, warnings)
+    for run in runs:
+        own = (changes or {}).get(sample_name(run), {})
+        run.attrs["overrides"] = run.attrs.get("overrides", {}) | {f"sample.{key}": own[key] for key in own}
     background = _background(blank, warnings) if blank else None
     findings = _findings(runs, warnings)
     samples: list[SampleAnalysis] = []

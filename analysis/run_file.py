@@ -257,6 +257,21 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
     return {**metadata, "points": points}
 
 
+def read_notes(path: str | Path) -> dict[str, str]:
+    """Read the texts that are kept in a run file: bench, sample, recipe, safe state and whatever else, by name.
+
+    That of the metadata is left out, and the note `twin`, the secrets of a simulated bench, is never opened.
+
+    Raises
+    ------
+    InputError
+        As `load_run` does.
+    """
+    path = Path(path)
+    with _run_file(path) as file:
+        return {name: _read_note(file, name) for name in file["entry/notes"] if name not in ("metadata", "twin")}
+
+
 def verify_run(path: str | Path) -> None:
     """Compare a run file with the SHA-256 that was written beside it.
 

@@ -68,7 +68,7 @@ class Window(QMainWindow):
         self.sweep = SweepPanel(self.session, folder)
         self.queue = QueuePanel(self.session)
         self.measure, self.align = MeasureTab(self.session), AlignTab(self.session)
-        self.stack, self.runs = StackTab(self.session), RunsTab(self.session, folder)
+        self.stack, self.runs = StackTab(self.session), RunsTab(self.session, folder, settings)
         self.tabs = QTabWidget()
         for name, tab in (
             ("Measure", self.measure), ("Align", self.align), ("Stack", self.stack), ("Runs", self.runs),
