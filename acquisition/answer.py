@@ -62,6 +62,19 @@ class Answer:
     samples: tuple[SampleAnswer, ...]
     series: SeriesAnswer | None
 
+    def numbers(self) -> str:
+        """Write the results as lines of sample, quantity, value, standard uncertainty and unit, separated by tabs."""
+        lines = ["sample\tquantity\tvalue\tstd\tunit"]
+        results = [(one.entry.sample.name, one.entry.result.as_dict()) for one in self.samples]
+        results += [] if self.series is None else [("thickness series", self.series.series.as_dict())]
+        results += [(finding.sample, dict(finding.as_dict()["quantities"])) for finding in self.analysis.findings]
+        for sample, document in results:
+            for name, entry in {**document, **document.get("checks", {})}.items():
+                if isinstance(entry, dict) and {"value", "std", "unit"} <= entry.keys():
+                    std = "" if entry["std"] is None else f"{entry['std']:.6g}"
+                    lines.append(f"{sample}\t{name}\t{entry['value']:.10g}\t{std}\t{entry['unit']}")
+        return "\n".join(lines)
+
     def like(self, other: SampleAnswer) -> SampleAnswer | None:
         """Answer to the same runs as `other`, None where there is none."""
         return next((one for one in self.samples if one.entry.runs == other.entry.runs), None)

@@ -6,8 +6,8 @@ import json
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -182,17 +182,14 @@ def _read_folder(
     if whole and (gone := known.keys() - files.keys()):
         index.forget(folder, gone)
     entries: dict[str, CatalogueEntry] = {}
-    unknown = []
-    for name, stamp in files.items():
-        seen, facts = known.get(name, (None, ""))
-        entry = _recalled(folder / name, stamp, facts) if seen == stamp and not rebuild else None
-        if entry is None:
-            unknown.append(name)
-        else:
-            entries[name] = entry
+    fitting = [name for name, stamp in files.items() if not rebuild and name in known and known[name][0] == stamp]
+    for name, facts in zip(fitting, _decoded([known[name][1] for name in fitting]), strict=True):
+        with suppress(LookupError, TypeError, ValueError):  # a damaged index: the file is read
+            entries[name] = _entry(folder / name, files[name].size, facts)
+    unknown = sorted(files.keys() - entries.keys())
     fresh: list[tuple[str, Stamp, str]] = []
     try:
-        for number, name in enumerate(sorted(unknown), 1):
+        for number, name in enumerate(unknown, 1):
             read = _read(folder / name, files)
             if read is not None:
                 entries[name], found = read
@@ -209,11 +206,13 @@ def _read_folder(
     return [entries[name] for name in sorted(entries)]
 
 
-def _recalled(path: Path, stamp: Stamp, facts: str) -> CatalogueEntry | None:
+def _decoded(texts: Sequence[str]) -> list[Any]:
+    """Facts of an index, all at once, which takes a third of the time; None for each where it is damaged."""
     try:
-        return _entry(path, stamp.size, json.loads(facts))
-    except (TypeError, ValueError):  # a damaged index
-        return None
+        facts: list[Any] = json.loads(f"[{','.join(texts)}]")
+    except (TypeError, ValueError):
+        facts = []
+    return facts if len(facts) == len(texts) else [None] * len(texts)
 
 
 def _read(path: Path, files: Mapping[str, Stamp]) -> tuple[CatalogueEntry, dict[str, Any]] | None:
@@ -261,7 +260,7 @@ def _facts(metadata: Mapping[str, Any]) -> dict[str, Any]:
     plot = metadata.get("plot", {})
     return {
         "id": str(metadata["run_id"]),
-        "started": str(metadata["start_time"]),
+        "started": _aware(metadata["start_time"]).isoformat(),
         "status": str(metadata["status"]),
         "procedure": str(metadata["procedure"]),
         "sample": str(metadata.get("sample_name", "")),
@@ -279,8 +278,12 @@ def _facts(metadata: Mapping[str, Any]) -> dict[str, Any]:
 def _duration(metadata: Mapping[str, Any]) -> float | None:
     if "end_time" not in metadata:
         return None
-    start, end = (datetime.fromisoformat(metadata[key]) for key in ("start_time", "end_time"))
-    return (end - start).total_seconds()
+    return (_aware(metadata["end_time"]) - _aware(metadata["start_time"])).total_seconds()
+
+
+def _aware(text: str) -> datetime:
+    started = datetime.fromisoformat(text)
+    return started if started.tzinfo is not None else started.astimezone()
 
 
 def _entry(path: Path, size: int, facts: Mapping[str, Any]) -> CatalogueEntry:
@@ -289,7 +292,7 @@ def _entry(path: Path, size: int, facts: Mapping[str, Any]) -> CatalogueEntry:
         size=size,
         **{
             **facts,
-            "started": datetime.fromisoformat(facts["started"]).astimezone(),
+            "started": datetime.fromisoformat(facts["started"]),
             "tags": tuple(facts["tags"]),
             "resumed_from": tuple(facts["resumed_from"]),
         },

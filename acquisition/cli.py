@@ -235,18 +235,23 @@ def plan(
     help="Compare control samples with this bottom-surface torque conductivity, e.g. '2.3e5 S/m'; by default with that "
     "of a thick film among the runs.",
 )
+@click.option("--report", "page", type=click.Path(path_type=Path), help="Write one HTML page with numbers and figures.")
+@click.option("--figures", type=click.Path(path_type=Path), help="Folder for all figures as SVG, PDF and PNG.")
 @json_option
 def analyze(
     paths: tuple[Path, ...],
     current_density: str | None,
     blank: tuple[Path, ...],
     reference_conductivity: str | None,
+    page: Path | None,
+    figures: Path | None,
     as_json: bool,
 ) -> int:
     """Turn run files, or folders of them, into torques with uncertainties.
 
-    Example: asot analyze asot-demo --json
+    Example: asot analyze asot-demo --report asot-demo/report.html
     """
+    from acquisition.analysis_output import write_output
     from acquisition.progress import Report
     from analysis.configuration import option_quantity
     from analysis.run_analysis import analyze as analyze_runs
@@ -270,6 +275,9 @@ def analyze(
             report.finding(finding)
     for warning in result.warnings:
         click.echo(f"asot: warning: {warning}", err=True)
+    choices = {"current density": current_density, "reference conductivity": reference_conductivity}
+    choices["blank"] = ", ".join(map(str, blank))
+    write_output(result, paths, page, figures, {name: text for name, text in choices.items() if text})
     return 0 if result.samples or result.findings else 1
 
 

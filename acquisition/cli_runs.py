@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,7 @@ def list_runs(
 
 
 def _indexing(done: int, total: int) -> None:
-    if total >= _MANY and (done % _MANY == 0 or done == total):
+    if total >= _MANY and (done % _MANY == 0 or done == total) and sys.stderr.isatty():
         click.echo(f"\rReading new files: {done} of {total}", err=True, nl=done == total)
 
 
@@ -193,17 +194,31 @@ def follow(run: str, out: Path, as_json: bool) -> int:
 
 
 @runs.command("import")
-@click.argument("csv", type=click.Path(path_type=Path))
-@click.option("--sample", required=True, help="Sample: a name in config/samples, or a path.")
-@click.option("--procedure", default="", help="Whose analysis fits the columns, e.g. hall-loop.")
-@click.option("--signal", help="Column to be plotted; the last one by default.")
-@click.option("--axis", help="Column to plot it against; the first one by default.")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--describe", "description", type=click.Path(path_type=Path),
+    help="TOML file that says what the columns are; by default the one beside each file, with its name.",
+)  # fmt: skip
+@click.option("--sample", help="Sample: a name in config/samples, or a path.")
+@click.option("--procedure", help="Whose analysis fits the columns, e.g. field-sweep.")
+@click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Replace a key of the description.")
 @folder_option
-def import_run(csv: Path, sample: str, procedure: str, signal: str | None, axis: str | None, out: Path) -> None:
-    """Make a run file of a CSV file that pymeasure wrote.
+def import_runs(
+    files: tuple[Path, ...],
+    description: Path | None,
+    sample: str | None,
+    procedure: str | None,
+    settings: tuple[str, ...],
+    out: Path,
+) -> None:
+    """Make run files of CSV files, also of pymeasure's, and of LabVIEW's text measurement files (.lvm).
 
-    Example: asot runs import old.csv --sample py32-fused-silica --out runs
+    Example: asot runs import coil.csv film.csv --sample py32-fused-silica --procedure field-sweep --out runs
     """
-    from acquisition.csv_import import import_csv
+    from acquisition.foreign_data import import_files
+    from analysis.configuration import parse_assignments
 
-    click.echo(str(import_csv(csv, out, sample=sample, procedure=procedure, signal=signal, axis=axis)))
+    changes = parse_assignments(settings)
+    changes |= {key: value for key, value in {"sample": sample, "procedure": procedure}.items() if value is not None}
+    for path in import_files(files, out, description=description, changes=changes):
+        click.echo(str(path))

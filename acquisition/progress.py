@@ -23,7 +23,7 @@ from analysis.thickness_series import SeriesAnalysis
 from instruments import Bench
 
 if TYPE_CHECKING:
-    from acquisition.demo import Series
+    from analysis.published_series import PublishedSeries
 
 
 def duration(seconds: float) -> str:
@@ -202,7 +202,7 @@ class Report:
         self._result.print(table)
         self._budget(result)
 
-    def demo_result(self, sample: SampleAnalysis, series: Series, warnings: Sequence[str]) -> None:
+    def demo_result(self, sample: SampleAnalysis, series: PublishedSeries, warnings: Sequence[str]) -> None:
         """Print what the demonstration found."""
         self.sample_result(sample)
         result = series.result

@@ -16,14 +16,9 @@ def table_lines(runs: Sequence[CatalogueEntry]) -> list[str]:
     """Aligned columns below their titles, times in the zone of this computer."""
     rows = [_TITLES, *map(_cells, runs)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    place = _TITLES.index("points")
-    return [
-        "  ".join(
-            cell.rjust(width) if index == place else cell.ljust(width)
-            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
+    sides = [">" if title == "points" else "<" for title in _TITLES]
+    line = "  ".join(f"{{:{side}{width}}}" for side, width in zip(sides, widths, strict=True))
+    return [line.format(*row).rstrip() for row in rows]
 
 
 def csv_text(runs: Sequence[CatalogueEntry]) -> str:
@@ -38,6 +33,6 @@ def csv_text(runs: Sequence[CatalogueEntry]) -> str:
 
 
 def _cells(run: CatalogueEntry) -> tuple[str, ...]:
-    started = "" if run.started is None else f"{run.started:%Y-%m-%d %H:%M}"
+    started = "" if run.started is None else run.started.astimezone().isoformat(" ", "minutes")[:16]
     status = f"{run.status}*" if run.awaits_recovery else run.status
     return (run.id, started, status, str(run.points), run.procedure, run.sample, run.title, str(run.path))

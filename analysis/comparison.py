@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from analysis.result import Estimate, TorqueResult
 
-_NUMBERS = ("torque_bottom", "torque_top", "efficiency", "torque_conductivity", "current_density")
+_NUMBERS = ("torque_bottom", "torque_top", "current_density", "efficiency", "torque_conductivity")
 
 
 @dataclass(frozen=True)

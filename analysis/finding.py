@@ -44,12 +44,12 @@ class Curve:
 
     def draw(self, axes: Axes) -> None:
         """Draw data and line."""
-        from analysis.figures import FIT, UP
+        from analysis.figure_style import FIT, UP
 
-        axes.errorbar(self.x, self.y, yerr=self.errors, fmt="o", ms=3.5, color=UP, mec="none", label="measured")
+        axes.errorbar(self.x, self.y, yerr=self.errors, fmt="o", color=UP, mec="none", label="measured")
         if self.fit_x is not None and self.fit_y is not None:
-            axes.plot(self.fit_x, self.fit_y, color=FIT, lw=1.2, label="fit")
-            axes.legend(fontsize=7, frameon=False, ncols=2)
+            axes.plot(self.fit_x, self.fit_y, color=FIT, label="fit")
+            axes.legend(ncols=2)
         axes.margins(y=0.22)
         _label(axes, self)
 
@@ -90,7 +90,7 @@ class Map:
 def _label(axes: Axes, panel: Curve | Map) -> None:
     axes.set_xlabel(panel.x_label)
     axes.set_ylabel(panel.y_label)
-    axes.set_title(panel.title, loc="left", fontsize=9)
+    axes.set_title(panel.title)
 
 
 @dataclass(frozen=True)
@@ -132,13 +132,13 @@ class Finding:
 
     def figure(self) -> Figure:
         """Draw curves and maps, one panel each."""
-        from analysis.figures import new_figure
+        from analysis.figure_style import ONE_COLUMN, TWO_COLUMNS, new_figure
 
         panels: tuple[Curve | Map, ...] = (*self.curves, *self.maps)
         count = max(1, len(panels))
         columns = 2 if count == 4 else min(count, 3)
         rows = -(-count // columns)
-        figure = new_figure(3.6 * columns, 2.9 * rows)
+        figure = new_figure(ONE_COLUMN if columns == 1 else TWO_COLUMNS, 5.4 * rows)
         for place, panel in enumerate(panels, 1):
             panel.draw(figure.add_subplot(rows, columns, place))
         return figure

@@ -12,6 +12,7 @@ from analysis.detector_calibration import analyze_detector_calibration
 from analysis.finding import Finding
 from analysis.hall_loop import analyze_hall_loop
 from analysis.laser_power_sweep import analyze_laser_power_sweep
+from analysis.measured_series import MEASURED_SERIES_PROCEDURE, analyze_measured_series
 from analysis.noise_spectrum import analyze_noise_spectrum
 from analysis.phase_calibration import analyze_phase_calibration
 from analysis.pickup import analyze_pickup
@@ -41,6 +42,7 @@ ANALYSES: Mapping[str, RunAnalysis] = {
     "pickup": analyze_pickup,
     "noise": analyze_noise_spectrum,
     "time-trace": analyze_time_trace,
+    MEASURED_SERIES_PROCEDURE: analyze_measured_series,
 }
 """Analysis of one run by the name of its procedure."""
 

@@ -103,7 +103,9 @@ def kerr_loops(run: xarray.Dataset) -> list[Loop]:
     repeat = run["repeat"].to_numpy() if "repeat" in run else np.zeros(len(polarization))
     channels = measured_channels(run) or CHANNELS[:1]
     channel = run["channel"].to_numpy() if "channel" in run else np.full(len(place), CHANNELS.index(channels[0]))
-    good = (run["lock_in_status"].to_numpy() == 0) & np.isfinite(column["kerr_signal"]) & np.isfinite(column["field"])
+    good = np.isfinite(column["kerr_signal"]) & np.isfinite(column["field"])
+    if "lock_in_status" in run:  # imported data may not have it
+        good &= run["lock_in_status"].to_numpy() == 0
     parameters = run.attrs.get("parameters", {})
     loops = []
     for kind, angle, number in itertools.product(

@@ -68,7 +68,7 @@ def _data_faults(run: xarray.Dataset, data: Any) -> list[str]:
         unit = data[name].attrs.get("units")
         if unit != column.attrs["units"]:
             faults.append(f"unit of column {name!r} must be {column.attrs['units']!r}; received {unit!r}")
-        elif unit and not _is_unit(unit):
+        elif unit and not is_unit(unit):
             faults.append(f"unit of column {name!r} must be one that can be read; received {unit!r}")
     plot = run.attrs.get("plot", {})
     if data.attrs.get("signal") != plot.get("signal") or plot.get("signal") not in lengths:
@@ -76,7 +76,8 @@ def _data_faults(run: xarray.Dataset, data: Any) -> list[str]:
     return faults
 
 
-def _is_unit(text: str) -> bool:
+def is_unit(text: str) -> bool:
+    """Whether `text` is a unit that can be read; "" is one, of numbers without unit."""
     from analysis.configuration import units
 
     try:

@@ -108,10 +108,12 @@ class SeriesAnalysis:
         }
 
     def figure(self) -> Figure:
-        """Draw angles and model against thickness, the measured ones corrected by the calibration."""
-        from analysis.figures import draw_series, new_figure
+        """Draw angles and model against thickness, the measured ones corrected by the calibration, and residuals."""
+        from analysis.figure_style import TWO_COLUMNS, new_figure
+        from analysis.series_figures import draw_series, draw_series_residuals
 
-        figure = new_figure(6.2, 3.6)
+        figure = new_figure(TWO_COLUMNS, 9.0)
+        axes, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
         thickest = self.entries[-1]
         fine = np.linspace(self.thickness[0], self.thickness[-1], 120)
         model = series_response(series_of_thickness(thickest.sample, fine), self.result, thickest.wavelength)
@@ -119,14 +121,11 @@ class SeriesAnalysis:
         at = f"{density:.3g} A/m²"
         if self.held == "electric field":
             at = f"{density / thickest.sample.film.conductivity.value:.3g} V/m"
-        draw_series(
-            figure.add_subplot(),
-            self.thickness,
-            self.angles / self.gain,
-            fine,
-            model,
-            f"ASOT at {at}, efficiency {self.result.efficiency}",
-        )
+        corrected = np.abs(1 / self.gain)
+        std = corrected * self.std
+        draw_series(axes, self.thickness, self.angles / self.gain, fine, model, f"ASOT at {at.replace('e+', 'e')}", std)
+        draw_series_residuals(below, self.thickness, self.result.residuals, std)
+        axes.set_xlabel("")
         return figure
 
 

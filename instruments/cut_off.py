@@ -36,9 +36,20 @@ class CutOff:
 
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
-        self._currents: list[tuple[CurrentSource, float]] = []
-        self._fields: list[tuple[Magnet, float]] = []
+        opened = {instrument.role: instrument for instrument in bench.instruments}
+        self._sources: list[CurrentSource] = [opened[role] for role in _SOURCES if role in opened]  # type: ignore[misc]
+        self._magnets: list[Magnet] = [opened[role] for role in _MAGNETS if role in opened]  # type: ignore[misc]
+        self._currents = [source.largest_current for source in self._sources]
+        self._fields = [magnet.largest_field for magnet in self._magnets]
         self.active = False
+
+    def hold(self) -> None:
+        """Let no current and no field rise from now on; nothing is sent."""
+        self.active = True
+        for source in self._sources:
+            source.largest_current = 0.0
+        for magnet in self._magnets:
+            magnet.largest_field = 0.0
 
     def trip(self, told: Callable[[SafeStateReport], None], patience: float = PATIENCE) -> list[SafeStateReport]:
         """Make currents and field safe.
@@ -55,19 +66,9 @@ class CutOff:
         list of SafeStateReport
             Of sources, relay and magnets; an instrument that did not answer has a failed step that says so.
         """
-        bench = self._bench
-        opened = {instrument.role: instrument for instrument in bench.instruments}
-        sources: list[CurrentSource] = [opened[role] for role in _SOURCES if role in opened]  # type: ignore[misc]
-        magnets: list[Magnet] = [opened[role] for role in _MAGNETS if role in opened]  # type: ignore[misc]
-        contacts = [opened[role] for role in ("relay",) if role in opened]
-        if not self.active:
-            self.active = True
-            self._currents = [(source, source.largest_current) for source in sources]
-            self._fields = [(magnet, magnet.largest_field) for magnet in magnets]
-        for source in sources:
-            source.largest_current = 0.0
-        for magnet in magnets:
-            magnet.largest_field = 0.0
+        self.hold()
+        sources, magnets = self._sources, self._magnets
+        contacts = [instrument for instrument in self._bench.instruments if instrument.role == "relay"]
         reports: dict[str, SafeStateReport] = {}
 
         def make_safe(group: Sequence[Instrument]) -> None:
@@ -77,7 +78,7 @@ class CutOff:
                 told(report)
 
         def make_magnets_safe() -> None:
-            with bench.clock.borrowed():  # a simulated field falls only as time passes
+            with self._bench.clock.borrowed():  # a simulated field falls only as time passes
                 make_safe(magnets)
 
         threads = [threading.Thread(target=make_safe, args=([one],), daemon=True) for one in (*sources, *contacts)]
@@ -97,8 +98,8 @@ class CutOff:
 
     def lift(self) -> None:
         """Give the limits back; what is off stays off."""
-        for source, current in self._currents:
+        for source, current in zip(self._sources, self._currents, strict=True):
             source.largest_current = current
-        for magnet, field in self._fields:
+        for magnet, field in zip(self._magnets, self._fields, strict=True):
             magnet.largest_field = field
         self.active = False

@@ -105,8 +105,9 @@ def window(qtbot: QtBot, qapp: QApplication, tmp_path: Path, monkeypatch: pytest
     shown.show()
     yield shown
     unexpected = shown.errors.details.toPlainText() if shown.errors.isVisible() else ""
-    with qtbot.waitSignal(shown.session.closed, timeout=30_000):
-        shown.close_at_once()
+    if shown.isEnabled():  # else the test has closed it
+        with qtbot.waitSignal(shown.session.closed, timeout=30_000):
+            shown.close_at_once()
     shown.deleteLater()
     qapp.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
     assert not unexpected, unexpected

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from acquisition.csv_import import import_csv
+from acquisition.foreign_data import import_files
 from acquisition.runner import Run
 from analysis.errors import AnalysisError, InputError
 from analysis.finding import Finding
@@ -149,7 +149,7 @@ def test_imported_hall_data_are_analysed_by_the_same_function(tmp_path: Path) ->
     ]
     source = tmp_path / "hall.csv"
     source.write_text("\n".join(lines), encoding="utf-8")
-    import_csv(source, tmp_path, sample="py32-fused-silica", procedure="hall-loop")
+    import_files([source], tmp_path, changes={"sample": "py32-fused-silica", "procedure": "hall-loop"})
     analysis = analyze([tmp_path])
     (finding,) = analysis.findings
     assert pull(finding, "anomalous_hall_resistance", 0.05) < 3

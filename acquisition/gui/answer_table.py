@@ -43,7 +43,6 @@ class AnswerTable(QTableWidget):
         header = self.horizontalHeader()
         assert header is not None
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         header.setMinimumSectionSize(60)
         for column in range(len(titles)):
             title = self.horizontalHeaderItem(column)

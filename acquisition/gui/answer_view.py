@@ -7,18 +7,29 @@ from PyQt6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from acquisition.answer import SampleAnswer
 from acquisition.gui.answer_table import AnswerTable
-from acquisition.gui.wording import estimate_text, name_text, number_text, typeset
+from acquisition.gui.theme import BAD
 from analysis.comparison import Comparison, compare
-from analysis.result import TorqueResult
+from analysis.result import Estimate, TorqueResult
+from analysis.typography import estimate_text, name_text, quantity_text, typeset
 
 _LABELS = {
     "torque_bottom": "Torque, bottom",
     "torque_top": "Torque, top",
     "efficiency": "Spin-torque efficiency",
     "torque_conductivity": "Torque conductivity (ħ/2e)",
-    "current_density": "… at current density",
+    "current_density": "… at the current density",
+    "oersted_field": "Oersted field in the film",
+    "gain": "Gain, measured / modelled calibration",
+    "gain_phase": "Phase of the gain",
+    "polarization_difference_rotation": "Half difference of polarisations, rotation",
+    "polarization_difference_ellipticity": "Half difference of polarisations, ellipticity",
     "imaginary_torque": "Im(torque), to be 0",
 }
+
+
+_PROPORTIONAL = ("torque_bottom", "torque_top", "current_density", "efficiency", "torque_conductivity")
+_IMPROBABLE = 1e-3  # p below which the channels are said to disagree
+_ROUNDING = 1e-9  # relative change that is none
 
 
 class AnswerView(QWidget):
@@ -42,7 +53,9 @@ class AnswerView(QWidget):
         """Show an answer, and beside it another one with changed model inputs."""
         shown = now or first
         result = shown.entry.result
-        self.verdict.setText(_verdict(result))
+        text, colour = _verdict(result)
+        self.verdict.setText(text)
+        self.verdict.setStyleSheet(f"color: {colour};" if colour else "")
         if now is None:
             rows = [[_label(row), _text(row.first)] for row in compare(first.entry.result, result)]
             self.table.show_rows(["", "Answer"], rows)
@@ -61,31 +74,42 @@ class AnswerView(QWidget):
         )
 
 
-def _verdict(result: TorqueResult) -> str:
-    check = result.checks.get("imaginary_torque")
-    agree = "" if check is None or check.std is None else f", p = {check.p_value():.2g}"
+def _verdict(result: TorqueResult) -> tuple[str, str]:
+    """Sentence on the agreement of the channels, and its colour."""
     source = "given standard deviations" if result.std_source == "given" else "residual scatter"
-    return typeset(f"χ² = {result.chi2:.3g} for {result.dof} degrees of freedom{agree}; uncertainties from {source}")
+    freedom = "1 degree of freedom" if result.dof == 1 else f"{result.dof} degrees of freedom"
+    text = typeset(f"χ² = {result.chi2:.3g} for {freedom}; noise from {source}.")
+    check = result.checks.get("imaginary_torque")
+    if check is None or check.std is None:
+        return text, ""
+    p_value = check.p_value()
+    if p_value < _IMPROBABLE:
+        return (
+            f"✗ Rotation and ellipticity disagree with opposite torques, p = {typeset(f'{p_value:.1e}')}. {text}",
+            BAD,
+        )
+    return f"✓ Rotation and ellipticity agree, p = {p_value:.2g}. {text}", ""
 
 
 def _label(row: Comparison) -> str:
-    return _LABELS.get(row.name, name_text(row.name).capitalize())
+    return _LABELS.get(row.name) or name_text(row.name).capitalize()
 
 
-def _text(estimate: object) -> str:
-    from analysis.result import Estimate
-
-    return estimate_text(estimate) if isinstance(estimate, Estimate) else "–"
+def _text(estimate: Estimate | None) -> str:
+    return "–" if estimate is None else estimate_text(estimate)
 
 
 def _change(row: Comparison) -> str:
-    if row.change is None:
+    if row.change is None or row.first is None:
         return "–"
-    if row.relative is not None and row.name in _LABELS and row.name != "imaginary_torque":
-        return f"{100 * row.relative:+.2f} %".replace("-", "−")
-    unit = "" if row.first is None or row.first.unit == "1" else row.first.unit
-    return number_text(row.change, unit).replace("-", "−")
+    if abs(row.change) <= _ROUNDING * abs(row.first.value):
+        return "0"
+    if row.relative is not None and row.name in _PROPORTIONAL:
+        return typeset(f"{100 * row.relative:+.2f} %")
+    return quantity_text(row.change, row.first.unit)
 
 
 def _deviations(row: Comparison) -> str:
-    return "–" if row.deviations is None else f"{row.deviations:+.2f}".replace("-", "−")
+    if row.deviations is None:
+        return "–"
+    return "0" if abs(row.deviations) < _ROUNDING else typeset(f"{row.deviations:+.2f}")

@@ -7,9 +7,11 @@ from PyQt6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSplitter, QVBoxLayo
 
 from acquisition.gui.answer_table import AnswerTable
 from acquisition.gui.plot import Plot
+from acquisition.gui.plot_key import PlotKey
 from acquisition.gui.theme import SERIES, faint
-from acquisition.gui.wording import name_text, typeset
 from analysis.result import TorqueResult
+from analysis.systematics import budget_unit
+from analysis.typography import name_text, typeset, value_and_std
 
 _RESULTS = {
     "torque": "torque at the reported current density",
@@ -17,6 +19,7 @@ _RESULTS = {
     "torque_conductivity": "torque conductivity",
     "torque_at_fixed_current": "torque at the current of the runs",
 }
+_TITLES = ("Input", "Value", "Std", "Effect")
 _THICK = 0.36  # of a bar, in rows
 
 
@@ -34,16 +37,24 @@ class BudgetView(QWidget):
         self.plot.setMinimumSize(220, 120)
         self.plot.item.getViewBox().setMouseEnabled(y=False)
         self.plot.item.showGrid(x=True, y=False, alpha=0.15)
-        self.legend = self.plot.item.addLegend(offset=(-8, -8), labelTextSize="8pt")
+        self.key = PlotKey()
+        self.key.show_entries(
+            [("■", SERIES[1], "input + 1 std"), ("■", SERIES[0], "input − 1 std"), ("■", "gray", "noise")]
+        )
         row = QHBoxLayout()
         row.addWidget(QLabel("Change of the"))
         row.addWidget(self.which)
         row.addWidget(QLabel("per standard uncertainty of each input"))
         row.addStretch(1)
+        drawing = QWidget()
+        column = QVBoxLayout(drawing)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.key)
+        column.addWidget(self.plot, stretch=1)
         halves = QSplitter()
         halves.addWidget(self.table)
-        halves.addWidget(self.plot)
-        halves.setSizes([330, 330])
+        halves.addWidget(drawing)
+        halves.setStretchFactor(1, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
         layout.addLayout(row)
@@ -68,49 +79,29 @@ class BudgetView(QWidget):
             self.plot.item.removeItem(item)
         self._drawn = []
         if self._result is None or key is None:
-            self.table.show_rows(["Input", "Value", "Std", "Effect"], [])
+            self.table.show_rows(_TITLES, [])
             return
         entries = sorted(self._result.systematics, key=lambda entry: -abs(entry.effects[key]))
         noise = self._noise(key)
         rows = [
-            [
-                name_text(entry.name),
-                typeset(f"{entry.value:.5g}"),
-                typeset(f"{entry.std:.2g}"),
-                _percent(entry.effects[key]),
-            ]
+            [name_text(entry.name), *value_and_std(entry.value, entry.std, budget_unit(entry.name)),
+             typeset(f"{100 * entry.effects[key]:+.2f} %")]
             for entry in entries
-        ]
+        ]  # fmt: skip
         if noise is not None:
             rows.append(["noise of the data", "", "", f"±{100 * noise:.2f} %"])
-        self.table.show_rows(["Input (SI)", "Value", "Std", "Effect"], rows)
+        self.table.show_rows(_TITLES, rows)
         places = [float(-place) for place in range(len(entries))]
-        for name, widths, shift, colour in (
-            ("input + 1 std", [100 * entry.up[key] for entry in entries], _THICK / 2, SERIES[1]),
-            ("input − 1 std", [100 * entry.down[key] for entry in entries], -_THICK / 2, SERIES[0]),
-        ):
-            bars = pyqtgraph.BarGraphItem(
-                x0=0,
-                y=[place + shift for place in places],
-                width=widths,
-                height=_THICK,
-                brush=colour,
-                pen=None,
-                name=name,
-            )
-            self._add(bars)
+        for moved, shift, colour in (("up", _THICK / 2, SERIES[1]), ("down", -_THICK / 2, SERIES[0])):
+            widths = [100 * getattr(entry, moved)[key] for entry in entries]
+            heights = [place + shift for place in places]
+            self._add(pyqtgraph.BarGraphItem(x0=0, y=heights, width=widths, height=_THICK, brush=colour, pen=None))
         if noise is not None:
             half = 100 * noise
-            bar = pyqtgraph.BarGraphItem(
-                x0=-half,
-                y=[float(-len(entries))],
-                width=[2 * half],
-                height=_THICK,
-                brush="gray",
-                pen=None,
-                name="noise",
+            below = [float(-len(entries))]
+            self._add(
+                pyqtgraph.BarGraphItem(x0=-half, y=below, width=[2 * half], height=_THICK, brush="gray", pen=None)
             )
-            self._add(bar)
         self._add(pyqtgraph.InfiniteLine(0, angle=90, pen=faint(self.palette())))
         names = [(float(-place), row[0]) for place, row in enumerate(rows)]
         axis = self.plot.item.getAxis("left")
@@ -129,7 +120,3 @@ class BudgetView(QWidget):
         if estimate is None or estimate.noise_std is None or estimate.value == 0:
             return None
         return float(abs(estimate.noise_std / estimate.value))
-
-
-def _percent(effect: float) -> str:
-    return f"{100 * effect:+.2f} %".replace("-", "−")

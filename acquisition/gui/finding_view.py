@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pyqtgraph
-from PyQt6.QtWidgets import QGridLayout, QLabel, QListWidget, QSplitter, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QComboBox, QGridLayout, QLabel, QSplitter, QVBoxLayout, QWidget
 
 from acquisition.gui.answer_table import AnswerTable
 from acquisition.gui.plot import Plot
 from acquisition.gui.theme import COLOUR_MAP, SERIES, ink
-from acquisition.gui.wording import estimate_text, name_text, typeset
 from analysis.finding import Curve, Finding, Map
+from analysis.typography import estimate_text, name_text, typeset
 
 
 class FindingView(QWidget):
@@ -19,35 +19,37 @@ class FindingView(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._findings: tuple[Finding, ...] = ()
-        self.list = QListWidget()
-        self.list.currentRowChanged.connect(self._show)
+        self.list = QComboBox()
+        self.list.currentIndexChanged.connect(self._show)
         self.table = AnswerTable()
         self.doubts = QLabel()
         self.doubts.setWordWrap(True)
         self._panels = QWidget()
         self._grid = QGridLayout(self._panels)
         self._grid.setContentsMargins(0, 0, 0, 0)
-        left = QSplitter()
-        left.addWidget(self.list)
-        left.addWidget(self.table)
-        left.addWidget(self._panels)
-        left.setSizes([140, 240, 380])
+        halves = QSplitter()
+        halves.addWidget(self.table)
+        halves.addWidget(self._panels)
+        halves.setStretchFactor(1, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
+        layout.addWidget(self.list)
         layout.addWidget(self.doubts)
-        layout.addWidget(left, stretch=1)
+        layout.addWidget(halves, stretch=1)
         self.show_findings(())
 
     def show_findings(self, findings: tuple[Finding, ...]) -> None:
         """Show findings, the same one first where it is still there."""
-        row = max(0, self.list.currentRow())
+        row = max(0, self.list.currentIndex())
         self._findings = findings
         self.list.blockSignals(True)
         self.list.clear()
-        self.list.addItems([f"{finding.procedure}, {finding.sample}" for finding in findings])
+        self.list.addItems(
+            [f"{finding.procedure} of {finding.sample}: {', '.join(finding.runs)}" for finding in findings]
+        )
         self.list.blockSignals(False)
-        self.list.setCurrentRow(min(row, len(findings) - 1))
-        self._show(self.list.currentRow())
+        self.list.setCurrentIndex(min(row, len(findings) - 1))
+        self._show(self.list.currentIndex())
 
     def _show(self, row: int) -> None:
         while (item := self._grid.takeAt(0)) is not None:
@@ -55,12 +57,16 @@ class FindingView(QWidget):
                 old.deleteLater()
         if not 0 <= row < len(self._findings):
             self.table.show_rows(["", "Found"], [])
+            self.doubts.show()
             self.doubts.setText("The runs are all field sweeps: their torques are the answer.")
             return
         finding = self._findings[row]
-        self.doubts.setText("\n".join(f"⚠ {doubt}" for doubt in finding.warnings) or ", ".join(finding.runs))
+        self.doubts.setText("\n".join(f"⚠ {doubt}" for doubt in finding.warnings))
+        self.doubts.setVisible(bool(finding.warnings))
         quantities = finding.quantities.items()
-        self.table.show_rows(["", "Found"], [[name_text(name), estimate_text(value)] for name, value in quantities])
+        self.table.show_rows(
+            ["", "Found"], [[name_text(name).capitalize(), estimate_text(value)] for name, value in quantities]
+        )
         panels: list[Curve | Map] = [*finding.curves, *finding.maps]
         columns = 1 if len(panels) < 3 else 2
         for place, panel in enumerate(panels):

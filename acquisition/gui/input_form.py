@@ -8,9 +8,9 @@ from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtWidgets import QCompleter, QGridLayout, QLabel, QLineEdit, QScrollArea, QToolButton, QWidget
 
 from acquisition.gui.theme import SERIES
-from acquisition.gui.wording import typeset
 from analysis import configuration
 from analysis.model_inputs import ModelInput
+from analysis.typography import typeset
 
 _MARK = f"QLineEdit {{ border: 2px solid {SERIES[1]}; font-weight: bold; }}"
 

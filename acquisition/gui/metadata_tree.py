@@ -9,7 +9,7 @@ from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QAction, QKeySequence
 from PyQt6.QtWidgets import QApplication, QHeaderView, QLineEdit, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
 
-from acquisition.gui.wording import typeset
+from analysis.typography import typeset
 
 _FIRST = ("run_id", "procedure", "title", "start_time", "end_time", "status", "exit_reason", "tags", "comment")
 _OPEN = ("Run", "Parameters", "Safe state")

@@ -31,9 +31,13 @@ from acquisition.gui.loop_view import LoopView
 from acquisition.gui.series_view import SeriesView
 from acquisition.gui.session import Session
 from acquisition.gui.theme import BAD
-from acquisition.result_files import write_json, write_results
+from acquisition.result_files import write_json
 from analysis import configuration
 from analysis.errors import InputError
+from analysis.report import write_report
+from analysis.report_figures import write_figures
+from analysis.run_analysis import Analysis
+from analysis.run_sources import run_sources
 
 _TYPED = 400  # ms after the last key
 _EVERY = "every sample"
@@ -51,7 +55,7 @@ class Reanalysis(QWidget):
     def __init__(self, session: Session) -> None:
         super().__init__()
         self._session = session
-        self.background = Background("reanalysis", self)
+        self.background, self.files = Background("reanalysis", self), Background("files of results", self)
         self.paths: list[Path] = []
         self.first: Answer | None = None
         """Answer with the inputs stored with the runs."""
@@ -95,11 +99,12 @@ class Reanalysis(QWidget):
             "Copy numbers", "Numbers that are shown, as text for a table", self._copy_numbers
         )
         self.save_json = self._button("Save JSON…", "The answer as asot analyze --json prints it", self._ask_for_json)
-        self.report = self._button("Report…", "Figures and JSON of the answer, into a folder", self._ask_for_report)
+        self.report = self._button("Report…", "Page with numbers, figures and their origin", self._ask_for_report)
+        self.figures = self._button("Figures…", "All figures as SVG, PDF and PNG, into a folder", self._ask_for_figures)
         top = QHBoxLayout()
         top.addWidget(self.sample)
         top.addWidget(self.state, stretch=1)
-        for button in (self.copy_numbers, self.save_json, self.report):
+        for button in (self.copy_numbers, self.save_json, self.figures, self.report):
             top.addWidget(button)
         self.form = InputForm()
         self.form.changed.connect(self._inputs_changed)
@@ -161,7 +166,7 @@ class Reanalysis(QWidget):
 
     def _enable(self) -> None:
         there = self.first is not None
-        for button in (self.copy_numbers, self.save_json, self.report):
+        for button in (self.copy_numbers, self.save_json, self.figures, self.report):
             button.setEnabled(there)
         self.density.setEnabled(there)
         for box in (self.sample, self.concerns):
@@ -302,17 +307,10 @@ class Reanalysis(QWidget):
 
     # ----------------------------------------------------------- what is kept
 
-    def numbers(self) -> str:
-        """Numbers that are shown, as lines with tabs."""
-        parts = [self.sample.currentText(), self.answer.table.text()]
-        if self.shown is not None and self.shown.series is not None:
-            parts += ["", self.series.text.text(), self.series.table.text()]
-        return "\n".join(parts)
-
     def _copy_numbers(self) -> None:
         clipboard = QApplication.clipboard()
-        assert clipboard is not None
-        clipboard.setText(self.numbers())
+        assert clipboard is not None and self.shown is not None
+        clipboard.setText(self.shown.numbers())
 
     def _ask_for_json(self) -> None:
         begin = str(self.paths[0].parent / "result.json")
@@ -320,29 +318,37 @@ class Reanalysis(QWidget):
         if name:
             self.save(Path(name))
 
-    def save(self, path: Path) -> None:
-        """Write the answer that is shown as JSON."""
-        shown = self.shown
-        assert shown is not None
-        self.background.do(
-            lambda: write_json(shown.analysis, path), lambda _: self._session.post("info", f"Wrote {path}.")
-        )
-
     def _ask_for_report(self) -> None:
-        name = QFileDialog.getExistingDirectory(self, "Folder for figures and JSON", str(self.paths[0].parent))
+        begin = str(self.paths[0].parent / "report.html")
+        name, _ = QFileDialog.getSaveFileName(self, "Write a report", begin, "Page (*.html)")
         if name:
             self.write_report(Path(name))
 
-    def write_report(self, folder: Path) -> None:
-        """Write figures and JSON of the answer that is shown."""
+    def _ask_for_figures(self) -> None:
+        name = QFileDialog.getExistingDirectory(self, "Folder for figures", str(self.paths[0].parent))
+        if name:
+            self.write_figures(Path(name))
+
+    def save(self, path: Path) -> None:
+        """Write the answer that is shown as JSON."""
+        self._write(lambda analysis: write_json(analysis, path), str(path))
+
+    def write_report(self, path: Path) -> None:
+        """Write the page of the answer that is shown; it tells what was changed."""
+        paths = list(self.paths)
+        choices = {f"{name}: {key}": text for name, keys in self._changes.items() for key, text in keys.items()}
+        if self._last_density:
+            choices["current density"] = self._last_density
+        self._write(lambda analysis: write_report(path, analysis, run_sources(paths), choices), str(path))
+
+    def write_figures(self, folder: Path) -> None:
+        """Write the figures of the answer that is shown."""
+        self._write(lambda analysis: write_figures(analysis, folder), f"figures to {folder}")
+
+    def _write(self, job: Callable[[Analysis], object], what: str) -> None:
         shown = self.shown
         assert shown is not None
-        self.background.do(
-            lambda: write_results(shown.analysis, folder),
-            lambda paths: self._session.post(
-                "info", f"Wrote {len(paths)} files to {folder}.", "\n".join(map(str, paths))
-            ),
-        )
+        self.files.do(lambda: job(shown.analysis), lambda _: self._session.post("info", f"Wrote {what}."))
 
 
 def _title(one: SampleAnswer, answer: Answer) -> str:

@@ -25,15 +25,16 @@ from acquisition.export import csv_text
 from acquisition.gui.background import Background
 from acquisition.gui.metadata_tree import MetadataTree
 from acquisition.gui.plot import Plot
+from acquisition.gui.plot_key import PlotKey
 from acquisition.gui.run_browser import show_in_folder
 from acquisition.gui.session import Session
 from acquisition.gui.theme import BAD, GOOD, SERIES
 from acquisition.result_files import write_text
 from acquisition.run_curves import RunCurve, run_curves
+from analysis.report_figures import layer_words
 from analysis.run_check import check_run
 from analysis.run_file import load_run, read_notes
 from analysis.run_groups import sample_of
-from analysis.stack_text import stack_line
 
 if TYPE_CHECKING:
     import xarray
@@ -81,7 +82,7 @@ class RunPreview(QWidget):
             label.setWordWrap(True)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.plot = Plot(("", ""), ("", ""))
-        self.legend = self.plot.item.addLegend(offset=(-8, 8))
+        self.key = PlotKey()
         self.tree = MetadataTree()
         self.verify = self._button(
             "Verify", "Compare the file with its checksum, and look whether it is whole", self._check
@@ -97,7 +98,12 @@ class RunPreview(QWidget):
             buttons.addWidget(button)
         buttons.addStretch(1)
         parts = QSplitter(Qt.Orientation.Vertical)
-        parts.addWidget(self.plot)
+        drawing = QWidget()
+        column = QVBoxLayout(drawing)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.key)
+        column.addWidget(self.plot, stretch=1)
+        parts.addWidget(drawing)
         parts.addWidget(self.tree)
         parts.setStretchFactor(0, 3)
         parts.setStretchFactor(1, 2)
@@ -139,7 +145,7 @@ class RunPreview(QWidget):
 
     def _clear(self) -> None:
         self.plot.item.clearPlots()
-        self.legend.clear()
+        self.key.show_entries(())
         self.tree.clear()
         self.stack.clear()
         self.stack.hide()
@@ -166,10 +172,14 @@ class RunPreview(QWidget):
                 "symbolBrush": colour, "symbolPen": colour if curve.flagged else None,
             }  # fmt: skip
             pen = None if curve.flagged else pyqtgraph.mkPen(colour, width=1)
-            item = self.plot.item.plot(curve.x, curve.y, pen=pen, name=curve.name or None, **symbols)
+            item = self.plot.item.plot(curve.x, curve.y, pen=pen, **symbols)
             item.setDownsampling(auto=True, method="peak")
             item.setClipToView(True)
         self.plot.item.autoRange()
+        signs = ("×" if curve.flagged else "●" for curve in look.curves)
+        colours = (SERIES[number % len(SERIES)] for number in range(len(look.curves)))
+        names = (curve.name for curve in look.curves)
+        self.key.show_entries(entry for entry in zip(signs, colours, names, strict=True) if entry[2])
         self.tree.show_run(about, look.notes)
         for button in (self.export, self.overlay):
             button.setEnabled(True)
@@ -228,4 +238,4 @@ class RunPreview(QWidget):
 
 def _look(path: Path) -> _Look:
     run = load_run(path)
-    return _Look(run, read_notes(path), stack_line(sample_of(run)), run_curves(run))
+    return _Look(run, read_notes(path), " / ".join(layer_words(sample_of(run))), run_curves(run))

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from PyQt6.QtCore import QAbstractTableModel, QModelIndex, Qt
-from PyQt6.QtGui import QColor
+from PyQt6.QtGui import QColor, QIcon, QPainter, QPixmap
 
 from acquisition.catalogue import UNREADABLE, CatalogueEntry
 from acquisition.gui.theme import BAD, DOUBTFUL, GOOD
@@ -120,9 +121,11 @@ class RunTable(QAbstractTableModel):
         self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
     ) -> Any:
         """Title of a column."""
-        if orientation is Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
-            return COLUMNS[section].title
-        return None
+        if orientation is not Qt.Orientation.Horizontal:
+            return None
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return _aligned(COLUMNS[section])
+        return COLUMNS[section].title if role == Qt.ItemDataRole.DisplayRole else None
 
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Text, colour, place or hint of a cell."""
@@ -130,11 +133,29 @@ class RunTable(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return column.text(run)
         if role == Qt.ItemDataRole.DecorationRole and column.title == "Status":
-            return QColor(_COLOURS.get(run.status, "gray"))
+            return _light(_COLOURS.get(run.status, "gray"))
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            side = Qt.AlignmentFlag.AlignRight if column.right else Qt.AlignmentFlag.AlignLeft
-            return side | Qt.AlignmentFlag.AlignVCenter
+            return _aligned(column)
         if role == Qt.ItemDataRole.ToolTipRole:
             waits = "\nAwaits recovery: see the queue, or asot recover." if run.awaits_recovery else ""
             return f"{run.fault or run.title}\n{run.path}{waits}"
         return None
+
+
+def _aligned(column: _Column) -> Qt.AlignmentFlag:
+    side = Qt.AlignmentFlag.AlignRight if column.right else Qt.AlignmentFlag.AlignLeft
+    return side | Qt.AlignmentFlag.AlignVCenter
+
+
+@cache
+def _light(colour: str) -> QIcon:
+    """Dot in the colour of a status."""
+    sharp = QPixmap(32, 32)
+    sharp.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(sharp)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(colour))
+    painter.drawEllipse(6, 6, 20, 20)
+    painter.end()
+    return QIcon(sharp)

@@ -8,6 +8,7 @@ from PyQt6.QtCore import QSettings, Qt, pyqtSignal
 from PyQt6.QtGui import QResizeEvent
 from PyQt6.QtWidgets import QHBoxLayout, QPushButton, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
+from acquisition.catalogue import CatalogueEntry
 from acquisition.gui.reanalysis import Reanalysis
 from acquisition.gui.run_browser import RunBrowser
 from acquisition.gui.run_preview import RunPreview
@@ -42,10 +43,9 @@ class RunsTab(QWidget):
         self.preview = RunPreview(session)
         self.reanalysis = Reanalysis(session)
         self.analyse = QPushButton("Analyse the selected runs")
-        self.analyse.setToolTip(
-            "Ctrl+Return: torques, findings and thickness series of the selected runs, all if none is"
-        )
+        self.analyse.setToolTip("Ctrl+Return; a double click takes all runs of the same sample and recipe")
         self.analyse.setShortcut("Ctrl+Return")
+        self.analyse.setEnabled(False)
         self.analyse.clicked.connect(lambda checked: self._analyse())
         left = QWidget()
         column = QVBoxLayout(left)
@@ -69,11 +69,12 @@ class RunsTab(QWidget):
         layout.setContentsMargins(4, 0, 4, 4)
         layout.addWidget(self.pages)
         self.browser.chosen_changed.connect(self._show_chosen)
-        self.browser.opened.connect(lambda entry: self._analyse())
+        self.browser.opened.connect(self._open)
         self.preview.overlay_asked.connect(self.overlay_asked)
         session.run_ended.connect(lambda run: self.browser.refresh())
         for part in (self.browser, self.preview, self.reanalysis):
             session.closed.connect(part.background.close)
+        session.closed.connect(self.reanalysis.files.close)
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802 - Qt's name
         """Put table and preview where there is room."""
@@ -86,6 +87,16 @@ class RunsTab(QWidget):
         self.analyse.setEnabled(bool(files))
         if self.browser.current != self.preview.entry:
             self.preview.show_run(self.browser.current)
+
+    def _open(self, entry: CatalogueEntry) -> None:
+        """Analyse a run together with those of the same sample in the same recipe."""
+        together = [
+            run.path
+            for run in self.browser.model.rows
+            if run == entry or (run.batch and (run.batch, run.sample) == (entry.batch, entry.sample))
+        ]
+        self.browser.select(together)
+        self._analyse()
 
     def _analyse(self) -> None:
         self.pages.setCurrentWidget(self.reanalysis)

@@ -10,11 +10,12 @@ from PyQt6.QtWidgets import QLabel, QSplitter, QVBoxLayout, QWidget
 from acquisition.answer import Answer, SeriesAnswer
 from acquisition.gui.answer_table import AnswerTable
 from acquisition.gui.plot import Plot
+from acquisition.gui.plot_key import PlotKey
 from acquisition.gui.theme import SERIES, faint
-from acquisition.gui.wording import estimate_text, typeset
 from analysis.comparison import compare
+from analysis.typography import estimate_text, typeset
 
-_PARTS = (("Kerr rotation", "real", SERIES[0], "s"), ("Ellipticity", "imag", SERIES[1], "o"))
+_PARTS = (("real", SERIES[0], "s"), ("imag", SERIES[1], "o"))
 _EMPTY = (
     "No thickness series: select the runs of at least two samples that differ in film thickness alone, "
     "and analyse them together."
@@ -35,17 +36,23 @@ class SeriesView(QWidget):
         self.residuals = Plot(("Film thickness", "m"), ("Residual", "rad"))
         self.residuals.setXLink(self.plot)
         for plot in (self.plot, self.residuals):
-            plot.setMinimumSize(220, 90)
+            plot.setMinimumSize(220, 100)
             plot.item.getAxis("left").setWidth(64)
-        self.legend = self.plot.item.addLegend(offset=(-8, -8), labelTextSize="8pt")
+        self.plot.item.getAxis("bottom").showLabel(False)
+        self.key = PlotKey()
+        self.key.show_entries(
+            [("■", SERIES[0], "Kerr rotation"), ("●", SERIES[1], "ellipticity"), ("—", "gray", "model")]
+        )
         plots = QSplitter(Qt.Orientation.Vertical)
-        plots.addWidget(self.plot)
-        plots.addWidget(self.residuals)
-        plots.setSizes([260, 120])
+        for part in (self.key, self.plot, self.residuals):
+            plots.addWidget(part)
+        plots.setSizes([16, 240, 130])
+        plots.setStretchFactor(1, 2)
+        plots.setStretchFactor(2, 1)
         self.halves = QSplitter()
         self.halves.addWidget(self.table)
         self.halves.addWidget(plots)
-        self.halves.setSizes([300, 420])
+        self.halves.setStretchFactor(1, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
         layout.addWidget(self.text)
@@ -69,7 +76,7 @@ class SeriesView(QWidget):
             ["Spin-torque efficiency", estimate_text(result.efficiency)],
             ["Torque, bottom", estimate_text(result.torque_bottom)],
             ["Torque, top", estimate_text(result.torque_top)],
-            ["… at current density", estimate_text(result.current_density)],
+            ["… at the current density", estimate_text(result.current_density)],
             ["Imbalance (top + bottom) / bottom", estimate_text(series.imbalance)],
         ]
         if result.torque_conductivity is not None:
@@ -80,11 +87,12 @@ class SeriesView(QWidget):
             moved = before["efficiency"]
             rows.insert(0, ["Efficiency, first answer", estimate_text(first.series.series.result.efficiency)])
             if moved.relative is not None and moved.deviations is not None:
-                rows.insert(
-                    1, ["… moved by", f"{100 * moved.relative:+.2f} %, {moved.deviations:+.2f} σ".replace("-", "−")]
-                )
+                rows.insert(1, ["… moved by", typeset(f"{100 * moved.relative:+.2f} %, {moved.deviations:+.2f} σ")])
         rows += [
-            [f"Residual of {entry.sample.name}", typeset(f"{abs(left) * 1e9:.2f} nrad, {abs(left / angle):.1%}")]
+            [
+                f"Residual of {entry.sample.name}",
+                typeset(f"{abs(left) * 1e9:.2f} nrad, {100 * abs(left / angle):.1f} %"),
+            ]
             for entry, left, angle in zip(series.entries, shown.residuals, shown.measured, strict=True)
         ]
         self.table.show_rows(titles, rows)
@@ -97,20 +105,19 @@ class SeriesView(QWidget):
         for plot in (self.plot, self.residuals):
             self._add(plot, pyqtgraph.InfiniteLine(0, angle=0, pen=faint(self.palette())))
         thickness = shown.series.thickness
-        for name, part, colour, symbol in _PARTS:
+        for part, colour, symbol in _PARTS:
             model, measured, std, left = (
                 np.asarray(getattr(values, part))
                 for values in (shown.model, shown.measured, shown.std, shown.residuals)
             )
             style = Qt.PenStyle.SolidLine if part == "real" else Qt.PenStyle.DashLine
             pen = pyqtgraph.mkPen(colour, width=1.5, style=style)
-            self._add(self.plot, pyqtgraph.PlotDataItem(shown.thickness, model, pen=pen, name=f"{name}, model"))
+            self._add(self.plot, pyqtgraph.PlotDataItem(shown.thickness, model, pen=pen))
             for plot, values in ((self.plot, measured), (self.residuals, left)):
                 bars = pyqtgraph.ErrorBarItem(x=thickness, y=values, height=2 * std, pen=pyqtgraph.mkPen(colour))
                 self._add(plot, bars)
-                title = {"name": f"{name}, measured"} if plot is self.plot else {}
                 look = {"symbol": symbol, "symbolSize": 7, "symbolBrush": colour, "symbolPen": None, "pen": None}
-                self._add(plot, pyqtgraph.PlotDataItem(thickness, values, **look, **title))
+                self._add(plot, pyqtgraph.PlotDataItem(thickness, values, **look))
         for plot in (self.plot, self.residuals):
             plot.item.autoRange()
 

@@ -220,7 +220,7 @@ class Session(QObject):
             raise InputError("Bench must be connected to measure; it is not. Connect it first.")
         if self.bench.faults:
             roles = ", ".join(self.bench.faults)
-            raise InputError(f"Every instrument must answer before a run; {roles} do not. Mend them and reconnect.")
+            raise InputError(f"Every instrument must answer before a run; not so: {roles}. Mend that and reconnect.")
         batch = secrets.token_hex(4)
         added = [
             live_run(planned, recipe, folder, batch, resume if planned.number == first else None)
@@ -279,7 +279,7 @@ class Session(QObject):
         if self.bench is None or self._cut_off is None:
             return
         cut_off, tripped = self._cut_off, threading.Event()
-        cut_off.active = True  # seen at once: the reports take a moment
+        cut_off.hold()
         self.abort_all("The safe-state button was pressed.")
         self.cut_off_changed.emit(True)
 
