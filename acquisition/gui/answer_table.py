@@ -9,6 +9,9 @@ from PyQt6.QtGui import QAction, QKeySequence
 from PyQt6.QtWidgets import QAbstractItemView, QApplication, QHeaderView, QTableWidget, QTableWidgetItem
 
 
+_WIDEST = 420  # px that a table takes whatever stands beside it
+
+
 class AnswerTable(QTableWidget):
     """Table of texts; the first column says what, numbers stand right."""
 
@@ -44,6 +47,8 @@ class AnswerTable(QTableWidget):
         assert header is not None
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setMinimumSectionSize(60)
+        self.resizeColumnsToContents()
+        self.setMinimumWidth(min(header.length() + 24, _WIDEST))
         for column in range(len(titles)):
             title = self.horizontalHeaderItem(column)
             assert title is not None

@@ -74,7 +74,7 @@ class Reanalysis(QWidget):
         """Analyse run files in the background, with the inputs stored with them."""
         if not paths:
             return
-        self.paths = list(paths)
+        self.paths = sorted(paths)
         self._typed, self._changes = {}, {}
         self._analyse_first()
 

@@ -38,7 +38,9 @@ class SeriesView(QWidget):
         for plot in (self.plot, self.residuals):
             plot.setMinimumSize(220, 100)
             plot.item.getAxis("left").setWidth(64)
-        self.plot.item.getAxis("bottom").showLabel(False)
+        shared = self.plot.item.getAxis("bottom")
+        shared.showLabel(False)
+        shared.setStyle(showValues=False)
         self.key = PlotKey()
         self.key.show_entries(
             [("■", SERIES[0], "Kerr rotation"), ("●", SERIES[1], "ellipticity"), ("—", "gray", "model")]
