@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QApplication
@@ -144,6 +145,10 @@ def test_preview_shows_plot_stack_and_metadata_of_a_run(tab: RunsTab, qtbot: QtB
     assert sum(len(curve.getOriginalDataset()[0]) for curve in curves) == data.sizes["point"]
     assert len(curves) == 4 and "ellipticity, 135°" in preview.key.text().replace("&nbsp;", " ")
     assert "Py 32 nm" in preview.stack.text()
+    across = data["field"].to_numpy()
+    qtbot.waitUntil(
+        lambda: bool(np.allclose(preview.plot.item.viewRange()[0], (across.min(), across.max()), atol=0.01))
+    )
     preview.tree.text.setText("safe magnet")
     tree = preview.tree.tree
     tops = [item for place in range(tree.topLevelItemCount()) if (item := tree.topLevelItem(place))]

@@ -58,7 +58,7 @@ class LoopView(QWidget):
                 plot.item.plot(x, y, pen=None, symbol=symbol, symbolSize=5, symbolPen=None, symbolBrush=colour)
             for answer, shade in lines:
                 self._draw_fit(plot, answer.fits[key], shade)
-            plot.item.autoRange()
+            plot.item.enableAutoRange()
 
     def changeEvent(self, event: QEvent | None) -> None:  # noqa: N802 - Qt's name
         """Draw the fits in the colours of a new theme."""

@@ -175,7 +175,7 @@ class RunPreview(QWidget):
             item = self.plot.item.plot(curve.x, curve.y, pen=pen, **symbols)
             item.setDownsampling(auto=True, method="peak")
             item.setClipToView(True)
-        self.plot.item.autoRange()
+        self.plot.item.enableAutoRange()
         signs = ("×" if curve.flagged else "●" for curve in look.curves)
         colours = (SERIES[number % len(SERIES)] for number in range(len(look.curves)))
         names = (curve.name for curve in look.curves)

@@ -121,7 +121,7 @@ class SeriesView(QWidget):
                 look = {"symbol": symbol, "symbolSize": 7, "symbolBrush": colour, "symbolPen": None, "pen": None}
                 self._add(plot, pyqtgraph.PlotDataItem(thickness, values, **look))
         for plot in (self.plot, self.residuals):
-            plot.item.autoRange()
+            plot.item.enableAutoRange()
 
     def _add(self, plot: Plot, item: pyqtgraph.GraphicsObject) -> None:
         plot.item.addItem(item)
