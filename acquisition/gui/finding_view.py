@@ -74,7 +74,10 @@ class FindingView(QWidget):
             self._grid.addWidget(plot, place // columns, place % columns)
 
     def _plot(self, panel: Curve | Map) -> Plot:
-        plot = Plot((typeset(panel.x_label), ""), (typeset(panel.y_label), ""), panel.title)
+        x_label, y_label, title = (
+            typeset(text.replace("$^{1/2}$", "^½")) for text in (panel.x_label, panel.y_label, panel.title)
+        )
+        plot = Plot((x_label, ""), (y_label, ""), title)
         plot.setMinimumSize(160, 110)
         return plot
 

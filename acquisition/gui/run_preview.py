@@ -173,8 +173,7 @@ class RunPreview(QWidget):
             }  # fmt: skip
             pen = None if curve.flagged else pyqtgraph.mkPen(colour, width=1)
             item = self.plot.item.plot(curve.x, curve.y, pen=pen, **symbols)
-            item.setDownsampling(auto=True, method="peak")
-            item.setClipToView(True)
+            item.setDownsampling(auto=len(curve.x) > _MANY, method="peak")
         self.plot.item.enableAutoRange()
         signs = ("×" if curve.flagged else "●" for curve in look.curves)
         colours = (SERIES[number % len(SERIES)] for number in range(len(look.curves)))

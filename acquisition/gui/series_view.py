@@ -36,7 +36,7 @@ class SeriesView(QWidget):
         self.residuals = Plot(("Film thickness", "m"), ("Residual", "rad"))
         self.residuals.setXLink(self.plot)
         for plot in (self.plot, self.residuals):
-            plot.setMinimumSize(220, 100)
+            plot.setMinimumSize(220, 116)
             plot.item.getAxis("left").setWidth(64)
         shared = self.plot.item.getAxis("bottom")
         shared.showLabel(False)
