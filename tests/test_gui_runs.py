@@ -147,7 +147,8 @@ def test_preview_shows_plot_stack_and_metadata_of_a_run(tab: RunsTab, qtbot: QtB
     assert "Py 32 nm" in preview.stack.text()
     across = data["field"].to_numpy()
     qtbot.waitUntil(
-        lambda: bool(np.allclose(preview.plot.item.viewRange()[0], (across.min(), across.max()), atol=0.01))
+        lambda: bool(np.allclose(preview.plot.item.viewRange()[0], (across.min(), across.max()), atol=0.01)),
+        timeout=PATIENCE,
     )
     preview.tree.text.setText("safe magnet")
     tree = preview.tree.tree
