@@ -148,16 +148,15 @@ def analyze(
     return Analysis(tuple(samples), tuple(warnings), tuple(findings), series, everything, choices)
 
 
-def _chosen(choices: Choices, given: Mapping[str, float | None]) -> Choices:
+def _chosen(choices: Choices, values: Mapping[str, float | None]) -> Choices:
     """Choices with what was given beside them."""
-    given = {name: value for name, value in given.items() if value is not None}
-    for name, must, holds in (
-        ("current_density", "finite and above 0 A/m^2", lambda value: value > 0),
-        ("reference_conductivity", "finite and not 0 S/m", lambda value: value != 0),
-        ("bootstrap", "a whole number of at least 2", lambda value: int(value) == value >= 2),
-    ):
-        if name in given:
-            require(name, given[name], must, holds(given[name]), "Leave it out.")
+    given = {name: value for name, value in values.items() if value is not None}
+    density, reference, count = (
+        given.get(name, 2.0) for name in ("current_density", "reference_conductivity", "bootstrap")
+    )
+    require("current_density", density, "finite and above 0 A/m^2", density > 0, "Leave it out.")
+    require("reference_conductivity", reference, "finite and not 0 S/m", reference != 0, "Leave it out.")
+    require("bootstrap", count, "a whole number of at least 2", int(count) == count >= 2, "Leave it out.")
     if not given:
         return choices
     settings = {**choices.settings, **{f"analysis.{name}": value for name, value in given.items()}}
@@ -168,7 +167,7 @@ def _bootstrapped(
     run: Executor, samples: list[SampleAnalysis], choices: Choices, warnings: list[str]
 ) -> list[SampleAnalysis]:
     """Samples with their bootstrap."""
-    count, seed = choices.file.bootstrap, choices.file.seed
+    count, seed = choices.file.bootstrap or 0, choices.file.seed
     tasks = bootstrap_tasks(samples, count, seed)
     answers = run.map(replicate_torques, tasks)
     parts = len(tasks) // max(1, len(samples))
