@@ -20,7 +20,7 @@ from acquisition.runner import Run, RunResult
 from acquisition.states import State
 from analysis.errors import InputError
 from instruments import Bench, open_bench
-from instruments.bench import DEFAULT_BENCH
+from instruments.defaults import DEFAULT_BENCH
 from instruments.manual import Prompt, nobody
 from procedures import Reading
 

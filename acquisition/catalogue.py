@@ -40,6 +40,8 @@ class CatalogueEntry:
         With its zone; None where the run does not say.
     points
         Number of points.
+    duration
+        Time (s) from start to end; None where the run has no end, or does not say.
     size
         Of the file (bytes).
     tags
@@ -65,6 +67,7 @@ class CatalogueEntry:
     resumed_from: tuple[str, ...]
     size: int
     fault: str = ""
+    duration: float | None = None
 
     @property
     def awaits_recovery(self) -> bool:
@@ -268,7 +271,14 @@ def _facts(metadata: Mapping[str, Any]) -> dict[str, Any]:
         "batch": str(metadata.get("batch", "")),
         "bench": str(metadata.get("bench_name", "")),
         "resumed_from": [str(origin["run_id"]) for origin in metadata.get("resumed_from", [])],
+        "duration": _duration(metadata),
     }
+
+
+def _duration(metadata: Mapping[str, Any]) -> float | None:
+    if "end_time" not in metadata:
+        return None
+    return (_aware(metadata["end_time"]) - _aware(metadata["start_time"])).total_seconds()
 
 
 def _aware(text: str) -> datetime:

@@ -35,8 +35,25 @@ class LiveColumns:
         self._blocks[-1][:, place] = [row[name] for name in self.names]
         self._count += 1  # last, so that readers see complete points only
 
-    def column(self, name: str) -> NDArray[np.float64]:
-        """Copy of a column (points,), as far as it is complete."""
-        count, place = self._count, self.names.index(name)
-        blocks = [block[place] for block in self._blocks[: -(-count // _BLOCK)]]
-        return np.concatenate(blocks)[:count] if blocks else np.empty(0)
+    def extend(self, rows: Mapping[str, NDArray[np.float64]]) -> None:
+        """Add points (points,) by column; the thread that appends alone may do so."""
+        table = np.array([rows[name] for name in self.names])
+        done = 0
+        while done < table.shape[1]:
+            place = self._count % _BLOCK
+            if place == 0:
+                self._blocks.append(np.empty((len(self.names), _BLOCK)))
+            part = table[:, done : done + _BLOCK - place]
+            self._blocks[-1][:, place : place + part.shape[1]] = part
+            done += part.shape[1]
+            self._count += part.shape[1]
+
+    def column(self, name: str, start: int = 0, stop: int | None = None) -> NDArray[np.float64]:
+        """Copy of a column (points,) from point `start` to `stop`, as far as it is complete."""
+        place = self.names.index(name)
+        stop = self._count if stop is None else min(stop, self._count)
+        if start >= stop:
+            return np.empty(0)
+        first = start // _BLOCK
+        blocks = [block[place] for block in self._blocks[first : -(-stop // _BLOCK)]]
+        return np.concatenate(blocks)[start - first * _BLOCK : stop - first * _BLOCK]

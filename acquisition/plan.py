@@ -11,7 +11,7 @@ from acquisition.progress import Report
 from acquisition.recipe import PlannedRun, PlannedSample, Recipe, load_recipe
 from acquisition.torque_planning import NO_QUESTIONS, Questions, tell_torque
 from instruments import Bench
-from instruments.bench import DEFAULT_BENCH
+from instruments.defaults import DEFAULT_BENCH
 from instruments.errors import LimitError
 from instruments.planned_bench import planned_bench
 

@@ -15,7 +15,7 @@ from analysis import configuration
 from analysis.configuration import Table
 from analysis.errors import InputError, describe
 from analysis.sample import Sample, read_sample
-from instruments.bench import DEFAULT_SAMPLE
+from instruments.defaults import DEFAULT_SAMPLE
 from procedures import PROCEDURES, Measurement
 from procedures.parameters import CurrentListParameter, CurrentParameter
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from analysis.run_file import Column
-from procedures import Measurement
+
+if TYPE_CHECKING:
+    from procedures import Measurement
 
 RUN_COLUMNS = (
     Column("sequence", "", "place of the point within its pass, whatever order it was measured in", "set_point"),

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 Result = TypeVar("Result")
 
-VERSION = 1
+VERSION = 2
 """Layout of the index and of the facts in it; an index of another version is made anew."""
 
 _PATIENCE = 5.0  # s that another program may take to write

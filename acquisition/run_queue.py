@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from acquisition.runner import Run, RunResult
 from acquisition.states import State
 from analysis.errors import AsotError, InputError
-from instruments import Bench
+
+if TYPE_CHECKING:
+    from acquisition.runner import Run, RunResult
+    from instruments import Bench
 
 
 class Queue:

@@ -90,6 +90,8 @@ class Run:
         How often a point is tried again after an instrument failed at it.
     resume
         Run file or journal of a run that ended early: its points are taken over, and the first missing one is next.
+    on_begin
+        Called with the journal before the first point; it holds the points taken over from an earlier run.
     on_point
         Called after each committed point.
     on_state
@@ -109,6 +111,7 @@ class Run:
         comment: str = "",
         retries: int = 1,
         resume: Path | None = None,
+        on_begin: Callable[[Journal], None] | None = None,
         on_point: PointListener | None = None,
         on_state: Callable[[State], None] | None = None,
     ) -> None:
@@ -119,7 +122,8 @@ class Run:
         self.batch = batch
         self.result: RunResult | None = None
         self._texts = {"batch": batch, "tags": list(tags), "comment": comment}
-        self._recipe, self._retries, self._resume, self._on_point = recipe, retries, resume, on_point
+        self._recipe, self._retries, self._resume = recipe, retries, resume
+        self._on_begin, self._on_point = on_begin, on_point
         self._lifecycle = Lifecycle(f"{name} {self.identifier}", on_state)
         self._pace = Pace(procedure.point_count())
         self._asked = threading.Event()  # looked at between points: somebody wants a pause, an abort, a skip
@@ -253,6 +257,8 @@ class Run:
         try:
             if earlier is not None and earlier.points:
                 journal.extend(earlier.rows, earlier.waveforms())
+            if self._on_begin is not None:
+                self._on_begin(journal)
         except BaseException:
             journal.close()
             raise

@@ -131,7 +131,7 @@ def sample_data(
             f"missing: {', '.join(missing)}. Measure or add them."
         )
     signs = {
-        channel: _signs(loops[("coil", channel)], channel, stack, side, wavelength)
+        channel: channel_signs(loops[("coil", channel)], channel, stack, side, wavelength)
         if ("coil", channel) in loops
         else {}
         for channel in CHANNELS
@@ -143,7 +143,7 @@ def sample_data(
                 f"{min(values):.4g} to {max(values):.4g} A. Analyse each current by itself."
             )
     window = field_window(coercive_field, fields)
-    averaged = {key: _average(key, entries, signs[key[1]], window) for key, entries in loops.items()}
+    averaged = {key: average_loops(key, entries, signs[key[1]], window) for key, entries in loops.items()}
     return SampleData(
         averaged,
         float(np.mean(currents["sample"])),
@@ -151,7 +151,9 @@ def sample_data(
     )
 
 
-def _signs(loops: Sequence[Loop], channel: Channel, stack: Stack, side: Side, wavelength: float) -> dict[float, int]:
+def channel_signs(
+    loops: Sequence[Loop], channel: Channel, stack: Stack, side: Side, wavelength: float
+) -> dict[float, int]:
     """Sign of the channel at each polarisation: the calibration as measured against the calibration as modelled."""
     signs = {}
     for angle in dict.fromkeys(loop.polarization for loop in loops):
@@ -173,7 +175,7 @@ def _signs(loops: Sequence[Loop], channel: Channel, stack: Stack, side: Side, wa
     return signs
 
 
-def _average(
+def average_loops(
     key: tuple[str, Channel], loops: Sequence[Loop], signs: Mapping[float, int], window: FieldWindow
 ) -> AveragedLoop:
     """Average loops over polarisations, every one with its sign; all must have the same fields."""
@@ -205,11 +207,6 @@ def _difference(field: FloatArray, means: Sequence[FloatArray], window: FieldWin
         return math.nan, math.nan
     half = (means[0][0] - means[1][0])[used] / 2 * np.sign(field[used])
     return float(np.mean(half)), float(np.std(half, ddof=1) / math.sqrt(len(half)))
-
-
-def saturated(field: FloatArray, coercive_field: float) -> npt.NDArray[np.bool_]:
-    """Mask (n,) of the fields beyond three coercive fields, where m_x is the sign of the field."""
-    return within(field, field_window(coercive_field))
 
 
 def field_window(coercive_field: float, fields: FieldWindow | None = None) -> FieldWindow:

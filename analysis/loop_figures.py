@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.averaged_loops import AveragedLoop, saturated
+from analysis.averaged_loops import AveragedLoop, FieldWindow, within
 from analysis.figure_style import DOWN, FIT, OTHER, TWO_COLUMNS, UP, new_figure
 from analysis.loops import CHANNELS, Channel, Loop
 from analysis.sample_fit import FittedLoop, fitted_loops
@@ -77,14 +77,14 @@ def draw_loop(axes: Axes, loop: AveragedLoop, fit: FittedLoop, title: str, chann
 
 
 def draw_part(
-    axes: Axes, residual_axes: Axes, loop: AveragedLoop, fit: FittedLoop, parity: str, coercive_field: float, title: str
+    axes: Axes, residual_axes: Axes, loop: AveragedLoop, fit: FittedLoop, parity: str, window: FieldWindow, title: str
 ) -> None:
     """Draw the odd or even part of an averaged loop with its fit, and data less model below.
 
-    Fields within three coercive fields, which no fit uses, are grey.
+    Fields outside the window, which no fit uses, are grey.
     """
     data, model = (loop.odd, fit.odd) if parity == "odd" else (loop.even, fit.even)
-    used = saturated(loop.field, coercive_field)
+    used = within(loop.field, window)
     scale, unit = angle_scale(data)
     field = loop.field * _MILLITESLA
     axes.plot(field[~used], data[~used] * scale, "o", color="0.65", mec="none")
@@ -121,7 +121,9 @@ def raw_loops_figure(entry: SampleAnalysis) -> Figure:
 def parts_figure(entry: SampleAnalysis, path: str) -> Figure:
     """Draw odd and even parts of the averaged loops under one current, with fits and residuals."""
     sample = entry.sample
-    fits = fitted_loops(entry.data, sample.stack(), sample.film.coercive_field, entry.side, entry.wavelength)
+    fits = fitted_loops(
+        entry.data, sample.stack(), sample.film.coercive_field, entry.side, entry.wavelength, entry.window
+    )
     figure = new_figure(TWO_COLUMNS, 10.8)
     grid = figure.add_gridspec(4, 2, height_ratios=[2.3, 1, 2.3, 1])
     for row, channel in enumerate(CHANNELS):
@@ -130,7 +132,7 @@ def parts_figure(entry: SampleAnalysis, path: str) -> Figure:
             below = figure.add_subplot(grid[2 * row + 1, column], sharex=axes)
             key = (path, channel)
             title = f"{CHANNEL_LABELS[channel]}, {parity} part"
-            draw_part(axes, below, entry.data.loops[key], fits[key], parity, sample.film.coercive_field, title)
+            draw_part(axes, below, entry.data.loops[key], fits[key], parity, entry.window, title)
             if row == column == 0:
                 axes.legend(loc="best")
     figure.align_ylabels()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -23,6 +23,9 @@ Channel = Literal["rotation", "ellipticity"]
 CHANNELS: tuple[Channel, ...] = ("rotation", "ellipticity")
 """The two parts of a complex Kerr angle; the column `channel` holds the place in this list."""
 Parity = Literal["odd", "even"]
+
+FALLING, RISING, REFINED = 0, 1, 2
+"""Branches of a loop: from +max to -max, back again, and what a refinement added."""
 
 _SAME_FIELD = 1e-6  # T; set-points of the two branches that count as equal
 _LARGEST_INFLATION = 10.0  # of a standard error by another free parameter, before a fit is refused
@@ -75,6 +78,37 @@ def measured_channels(run: Any) -> tuple[Channel, ...]:
     """Channels that a field sweep read; none for a run that does not say."""
     channel = run.attrs.get("parameters", {}).get("channel")
     return CHANNELS if channel == "both" else tuple(known for known in CHANNELS if known == channel)
+
+
+def loop_length(attributes: Mapping[str, Any]) -> int:
+    """Points of one loop of a field sweep, or of its one branch; 0 where the attributes of the run do not tell."""
+    parameters = attributes.get("parameters", {})
+    if "points_planned" not in attributes or "polarizations" not in parameters:
+        return 0
+    settings = len(parameters["polarizations"]) * (2 if parameters.get("channel") == "both" else 1)
+    refine = parameters.get("refine", 0)
+    extra = 2 * (refine + 2) * settings if refine else 0
+    return int((attributes["points_planned"] - extra) // parameters.get("repeats", 1) // settings)
+
+
+def branches(sequence: FloatArray, repeat: FloatArray, attributes: Mapping[str, Any]) -> FloatArray:
+    """Branch (points,) of each point of a field sweep: `FALLING`, `RISING` or `REFINED`.
+
+    Parameters
+    ----------
+    sequence, repeat : (points,)
+        Columns of these names.
+    attributes
+        Of the run.
+    """
+    parameters, length = attributes.get("parameters", {}), loop_length(attributes)
+    kind = parameters.get("branches", "loop")
+    if kind != "loop" or not length:
+        result = np.full(len(sequence), float(RISING if kind == "up" else FALLING))
+    else:
+        result = np.where(sequence % length < length / 2, float(FALLING), float(RISING))
+    result[repeat >= parameters.get("repeats", 1)] = REFINED
+    return result
 
 
 def kerr_loops(run: xarray.Dataset) -> list[Loop]:

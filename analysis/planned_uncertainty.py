@@ -13,7 +13,7 @@ from functools import cached_property
 
 import numpy as np
 
-from analysis.averaged_loops import field_response, saturated
+from analysis.averaged_loops import field_response, field_window, within
 from analysis.errors import IdentifiabilityError
 from analysis.loops import Channel
 from analysis.optics import DEFAULT_WAVELENGTH
@@ -156,7 +156,7 @@ class PlannedTorque:
         """Information (2, 2) on the complex angle at zero field that each sweep would carry at a noise of 1 rad."""
         designs = []
         for sweep in self.sweeps:
-            field = sweep.field[saturated(sweep.field, self.coercive_field)]
+            field = sweep.field[within(sweep.field, field_window(self.coercive_field))]
             shape = self._response(sweep.path, field) / self._at_zero[sweep.path]
             part = (shape.real, -shape.imag) if sweep.channel == "rotation" else (shape.imag, shape.real)
             rows = np.stack(part, axis=-1)

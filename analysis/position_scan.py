@@ -152,6 +152,55 @@ def self_calibration(runs: Sequence[xarray.Dataset], sample: Sample) -> Finding 
     )
 
 
+def scan_map(run: xarray.Dataset, name: str) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Column of a map over the plane, as far as it was scanned.
+
+    Parameters
+    ----------
+    run
+        Of the procedure position-scan with axis "map", complete or not.
+    name
+        Column to be shown. Read at +H and -H it is shown as their mean, where both are there: the part even in H.
+
+    Returns
+    -------
+    x, y : (steps,)
+        Positions (m) asked for, ascending.
+    values : (steps, steps)
+        By y and x; NaN where nothing good was measured.
+
+    Raises
+    ------
+    AnalysisError
+        For a run that is no map, or has no points.
+    """
+    parameters = run.attrs["parameters"]
+    if run.attrs["procedure"] != "position-scan" or parameters["axis"] != "map" or not run.sizes["point"]:
+        raise AnalysisError("A map must be a position scan with axis 'map' and at least one point. Show its columns.")
+    steps = int(parameters["steps"])
+    line = np.linspace(0, parameters["span"] * 1e-6, steps)
+    axes = [line + float(run[f"stage_{axis}_set"][0]) for axis in ("x", "y")]
+    column, row = (
+        np.rint((run[f"stage_{axis}_set"].to_numpy() - places[0]) / line[1]).astype(int)
+        for axis, places in zip(("x", "y"), axes, strict=True)
+    )
+    values = run[name].to_numpy()
+    good = np.isfinite(values)
+    if parameters["signal"] == "kerr":
+        good &= run["lock_in_status"].to_numpy() == 0
+    side = run["field_set"].to_numpy() if "field_set" in run else np.zeros(len(values))
+    means = []
+    for field in np.unique(side[np.isfinite(side)]) if np.any(np.isfinite(side)) else ():
+        chosen = good & (side == field)
+        place = (row * steps + column)[chosen]
+        total, count = (np.bincount(place, weights, steps**2) for weights in (values[chosen], None))
+        means.append(np.where(count > 0, total / np.maximum(count, 1), np.nan))
+    if not means:
+        means = [np.full(steps**2, np.nan)]
+    mean: FloatArray = np.mean(means, axis=0)
+    return axes[0], axes[1], mean.reshape(steps, steps)
+
+
 def _width_warnings(edges: SquareEdges, sample: Sample) -> list[str]:
     warnings = []
     stated = sample.geometry.width

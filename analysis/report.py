@@ -11,7 +11,7 @@ from analysis.report_figures import ReportFigure, finding_figure, sample_figures
 from analysis.report_origin import choices_rows, runs_rows, shared_facts
 from analysis.result import Systematic, TorqueResult
 from analysis.run_sources import RunSource, run_sources
-from analysis.systematics import input_unit
+from analysis.systematics import budget_unit
 from analysis.typography import estimate_text, formula, name_text, quantity_text, typeset, value_and_std
 from analysis.verdict import sample_verdict, series_verdict
 
@@ -29,7 +29,6 @@ GLOSSARY = (
 )
 _OVERVIEW = ("Torque, bottom", "Efficiency", "Torque conductivity", "Agreement of channels, p")
 _EFFECTS = ("torque", "efficiency", "torque_conductivity")
-_UNITS = {"calibration_field_per_ampere": "T/A", "width": "m", "conductivity": "S/m"}
 _FEW = 3  # samples that a title names
 _MANY = 100  # degrees of freedom above which Student's t is a normal distribution
 _WIDE = 2  # panels from which a finding's figure takes the full width
@@ -120,7 +119,7 @@ def _sample(entry: SampleAnalysis, number: int) -> dict[str, Any]:
         ],
         "overview": [typeset(str(result.torque_bottom)), efficiency, conductivity, f"{imaginary.p_value():.2g}"],
         "inputs": [
-            (name_text(name), *value_and_std(one.value, one.std, _unit(name)))
+            (name_text(name), *value_and_std(one.value, one.std, budget_unit(name)))
             for name, one in sample.uncertainties().items()
         ],
         "results": [*_results(result), ("current density of the runs", quantity_text(entry.current_density, "A/m^2"))],
@@ -158,7 +157,7 @@ def _budget(result: TorqueResult) -> list[tuple[str, ...]]:
     rows = [
         (
             name_text(entry.name),
-            *value_and_std(entry.value, entry.std, _unit(entry.name)),
+            *value_and_std(entry.value, entry.std, budget_unit(entry.name)),
             *(_percent(entry, effect) for effect in _EFFECTS),
         )
         for entry in sorted(result.systematics, key=lambda entry: -abs(entry.effects["torque"]))
@@ -172,14 +171,6 @@ def _budget(result: TorqueResult) -> list[tuple[str, ...]]:
 
 def _percent(entry: Systematic, effect: str) -> str:
     return typeset(f"{100 * entry.effects[effect]:+.1f} %") if effect in entry.effects else ""
-
-
-def _unit(name: str) -> str:
-    if name.startswith("thickness of "):
-        return "m"
-    if name.startswith("pickup"):
-        return "rad"
-    return _UNITS.get(name) or input_unit(name)
 
 
 def _series(series: SeriesAnalysis) -> dict[str, Any]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from analysis.finding import Finding
     from analysis.run_analysis import Analysis
+    from analysis.sample import Sample
     from analysis.sample_analysis import SampleAnalysis
     from analysis.thickness_series import SeriesAnalysis
 
@@ -54,7 +55,7 @@ def sample_figures(entry: SampleAnalysis, number: int) -> dict[str, ReportFigure
             f"{stem}-stack",
             f"Layers of {name}, from the substrate up. Heights grow with the thickness, but not in proportion.",
             f"Drawing of the layers of {name} with light from the {entry.side} and current along +x: "
-            + ", ".join(layer_words(entry)),
+            + ", ".join(layer_words(entry.sample)),
             partial(stack_figure, sample, entry.side, entry.wavelength),
         ),
         "raw": ReportFigure(
@@ -154,9 +155,8 @@ def write_figures(analysis: Analysis, folder: Path) -> list[Path]:
     return paths
 
 
-def layer_words(entry: SampleAnalysis) -> list[str]:
+def layer_words(sample: Sample) -> list[str]:
     """Layers of a sample from the substrate to the cap, in words."""
-    sample = entry.sample
 
     def word(layer: object) -> str:
         material, index = getattr(layer, "material", None), getattr(layer, "index", None)

@@ -39,6 +39,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from analysis.errors import InputError, describe
+from analysis.stack import FloatArray
 
 if TYPE_CHECKING:
     import xarray

@@ -41,6 +41,16 @@ def input_unit(name: str) -> str:
     return FILM_INPUTS[name][0] if name in FILM_INPUTS else _LAYER_INPUTS.get(name.rpartition(".")[2], "1")
 
 
+def budget_unit(name: str) -> str:
+    """Return the unit of an entry of a systematics budget: a model input, or what stands beside the stack."""
+    beside = {"calibration_field_per_ampere": "T/A", "width": "m", "conductivity": "S/m"}
+    if name.startswith("thickness of "):
+        return "m"
+    if name.startswith("pickup"):
+        return "rad"
+    return beside.get(name) or input_unit(name)
+
+
 def input_slopes(stack: Stack, name: str) -> dict[str, npt.NDArray[Any]]:
     """Derivatives of the numbers of a stack (see `analysis.stack_batch.stack_numbers`) with respect to one input.
 

@@ -17,7 +17,7 @@ _PREFIXED = ("m", "T", "rad", "A", "V", "s", "W", "ohm", "Hz", "S/m", "J/m^2", "
 def typeset(text: str) -> str:
     """Text of a number such as "(8.66 ± 0.31)e-07 J/m^2" with its powers, minus signs and units set properly."""
     text = _POWER_OF_TEN.sub(lambda found: " × 10" + f"{found[1].strip('+')}{found[2]}".translate(_SUPERSCRIPT), text)
-    text = re.sub(r"\^(-?\d+)", lambda found: found[1].translate(_SUPERSCRIPT), text)
+    text = re.sub(r"\^(-?\d+)(?![.\d])", lambda found: found[1].translate(_SUPERSCRIPT), text)
     text = re.sub(r"(?<![\w⁻])-(?=[\d.])", "−", text)
     return re.sub(r"\bohm\b", "Ω", text)
 

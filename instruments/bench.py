@@ -21,6 +21,7 @@ from instruments import openers
 from instruments.bench_file import BenchFile
 from instruments.bench_lock import BenchLock
 from instruments.clock import Clock, VirtualClock, WallClock
+from instruments.defaults import DEFAULT_BENCH, DEFAULT_SAMPLE
 from instruments.driver_tables import SoftwareLockInTable
 from instruments.errors import DeviceError, LimitError
 from instruments.interrupts import held_interrupts
@@ -50,8 +51,6 @@ from instruments.software_lock_in import SoftwareLockIn
 if TYPE_CHECKING:
     from instruments.simulation.wire import SimulatedWire
 
-DEFAULT_BENCH = "simulated"
-DEFAULT_SAMPLE = "py32-fused-silica"
 _BY_HAND = dict.fromkeys(
     ("field_angle", "signal_switch", "shutter", "attenuator"), ' (driver = "Manual" asks a person)'
 )

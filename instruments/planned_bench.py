@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from instruments import openers
-from instruments.bench import DEFAULT_BENCH, DEFAULT_SAMPLE, Bench, read_bench
+from instruments.bench import Bench, read_bench
 from instruments.clock import VirtualClock
 from instruments.connections import Connections
+from instruments.defaults import DEFAULT_BENCH, DEFAULT_SAMPLE
 from instruments.driver_tables import AnalogInputTable
 from instruments.errors import DeviceError
 from instruments.roles import SafeStateReport

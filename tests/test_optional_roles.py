@@ -11,7 +11,8 @@ from numpy.testing import assert_allclose
 
 from analysis.errors import InputError
 from instruments import Bench, open_bench
-from instruments.bench import DEFAULT_BENCH, DEFAULT_SAMPLE, read_bench
+from instruments.bench import read_bench
+from instruments.defaults import DEFAULT_BENCH, DEFAULT_SAMPLE
 from instruments.errors import DeviceError, LimitError
 from instruments.roles import CurrentPath, Signal
 from instruments.simulation.twin import Twin

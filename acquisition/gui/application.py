@@ -49,7 +49,7 @@ def show_window(folder: Path, connection: Connection | None) -> int:
     awake.start(_LOOK)
     window.show()
     if connection is None:
-        window.ask_for_bench()
+        QTimer.singleShot(0, window.ask_for_bench)  # when the window has been painted
     else:
         window.connect_bench(connection)
     return application.exec()

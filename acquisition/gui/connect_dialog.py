@@ -5,8 +5,7 @@ from __future__ import annotations
 from PyQt6.QtWidgets import QCheckBox, QComboBox, QDialog, QDialogButtonBox, QFormLayout, QLabel, QWidget
 
 from acquisition.gui.session import Connection
-from analysis import configuration
-from instruments.bench import DEFAULT_BENCH, DEFAULT_SAMPLE
+from instruments.defaults import DEFAULT_BENCH, DEFAULT_SAMPLE
 
 
 class ConnectDialog(QDialog):
@@ -51,6 +50,8 @@ class ConnectDialog(QDialog):
 
     @staticmethod
     def _choice(folder: str, present: str) -> QComboBox:
+        from analysis import configuration
+
         box = QComboBox()
         box.setEditable(True)
         box.setMinimumContentsLength(28)

@@ -10,24 +10,27 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 
 from acquisition.gui.live_run import LiveRun, live_run
 from acquisition.gui.message import Message, Severity, of_error
-from acquisition.recipe import PlannedSample, Recipe
+from acquisition.gui.permanent import keep_for_good
 from acquisition.run_queue import Queue
-from acquisition.runner import Run, RunResult
 from acquisition.states import State
 from analysis.errors import InputError
-from instruments import Bench
-from instruments.bench import BenchFiles, open_what_answers, read_bench
-from instruments.bench_check import InstrumentCheck, check_instruments
 from instruments.clock import WallClock
-from instruments.cut_off import CutOff
 from instruments.live import LiveReading
-from instruments.roles import SafeStateReport
+
+if TYPE_CHECKING:
+    from acquisition.recipe import PlannedSample, Recipe
+    from acquisition.runner import Run, RunResult
+    from instruments import Bench
+    from instruments.bench import BenchFiles
+    from instruments.bench_check import InstrumentCheck
+    from instruments.cut_off import CutOff
+    from instruments.roles import SafeStateReport
 
 LIVE_INTERVAL = 0.1
 """Time (s) between two live values."""
@@ -340,6 +343,8 @@ class Session(QObject):
     def _connect(self, connection: Connection) -> None:
         if self.bench is not None:
             self._disconnect()
+        from instruments.bench import read_bench
+
         self._enter(Activity.CONNECTING, f"connecting to {connection.bench}")
         try:
             files = read_bench(connection.bench, connection.sample, connection.settings)
@@ -350,6 +355,7 @@ class Session(QObject):
             return
         assert self.bench is not None
         self._read_live()
+        keep_for_good("drivers")
         self._enter(Activity.IDLE)
         for role, fault in self.bench.faults.items():
             self.message_posted.emit(of_error(fault, role))
@@ -357,6 +363,10 @@ class Session(QObject):
             self.post("info", f"Connected to {self.bench.file.name} with sample {self.bench.sample.name}.")
 
     def _open(self, files: BenchFiles, connection: Connection) -> None:
+        from instruments.bench import open_what_answers
+        from instruments.bench_check import check_instruments
+        from instruments.cut_off import CutOff
+
         bench = open_what_answers(files, realtime=connection.realtime, prompt=self._ask)
         self.files, self.connection, self._cut_off = files, connection, CutOff(bench)
         self.checks = {check.role: check for check in check_instruments(bench)}
@@ -403,6 +413,8 @@ class Session(QObject):
 
     def _bench_for(self, run: Run) -> Bench:
         """Bench with the sample of `run` in it; a person is asked to change it on a bench that is not simulated."""
+        from instruments.bench import read_bench
+
         sample = self._live(run).planned.sample
         if self.bench is None or self.connection is None:
             raise InputError("Bench must be connected to measure; it is not. Connect it first.")

@@ -40,7 +40,7 @@ from acquisition.recipe import Recipe, parse_recipe
 from analysis import configuration
 from analysis.errors import AsotError
 from analysis.sample import Sample
-from instruments.bench import DEFAULT_BENCH, DEFAULT_SAMPLE
+from instruments.defaults import DEFAULT_BENCH, DEFAULT_SAMPLE
 
 PATIENCE = 300
 """Time (ms) after the last change at which the dry run begins."""

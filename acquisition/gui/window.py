@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PyQt6.QtCore import QByteArray, QSettings, Qt, QTimer
 from PyQt6.QtGui import QAction, QActionGroup, QCloseEvent, QKeySequence
@@ -38,6 +39,9 @@ from acquisition.gui.sweep_panel import SweepPanel
 from acquisition.gui.theme import BAD, DOUBTFUL, GOOD, Scheme, set_scheme
 from analysis.errors import AsotError
 
+if TYPE_CHECKING:
+    import xarray
+
 _LAYOUT = 1
 """Version of the docks: a state that was saved by another one is left alone."""
 _SILENT = 3.0  # s after which a bench that is at one thing alone is said not to answer
@@ -71,7 +75,8 @@ class Window(QMainWindow):
         self.recovery = RecoveryBar(self.session, folder)
         self.sweep.folder_changed.connect(self.recovery.look)
         self.measure, self.align = MeasureTab(self.session), AlignTab(self.session, folder)
-        self.stack, self.runs = StackTab(self.session), RunsTab(self.session, folder)
+        self.stack, self.runs = StackTab(self.session), RunsTab(self.session, folder, settings)
+        self.runs.overlay_asked.connect(self._overlay)
         self.tabs = QTabWidget()
         for name, tab in (
             ("Measure", self.measure), ("Align", self.align), ("Stack", self.stack), ("Runs", self.runs),
@@ -120,6 +125,10 @@ class Window(QMainWindow):
         message = of_error(error)
         self.session.message_posted.emit(Message("warning", message.text, message.details, message.moment))
         self.errors.add(message)
+
+    def _overlay(self, dataset: xarray.Dataset) -> None:
+        self.measure.overlay(dataset)
+        self.tabs.setCurrentWidget(self.measure)
 
     def _dock(self, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
         dock = QDockWidget(title, self)
