@@ -104,6 +104,7 @@ class AlignTab(QWidget):
             layout.setContentsMargins(4, 4, 4, 4)
         split.addWidget(left)
         split.addWidget(right)
+        left.setMinimumWidth(340)
         split.setChildrenCollapsible(False)
         split.setSizes([500, 500])
         outer = QVBoxLayout(self)

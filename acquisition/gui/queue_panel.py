@@ -11,7 +11,6 @@ from PyQt6.QtGui import QAction, QColor, QDesktopServices, QKeySequence, QPainte
 from PyQt6.QtWidgets import (
     QAbstractItemView,
     QApplication,
-    QHBoxLayout,
     QHeaderView,
     QLabel,
     QMenu,
@@ -20,6 +19,7 @@ from PyQt6.QtWidgets import (
     QStyleOptionProgressBar,
     QStyleOptionViewItem,
     QTableView,
+    QToolBar,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -115,14 +115,13 @@ class QueuePanel(QWidget):
         assert selection is not None
         selection.selectionChanged.connect(lambda *items: self._tell())
 
-        bar = QHBoxLayout()
-        bar.setSpacing(2)
+        bar = QToolBar("Queue")  # what has no room goes behind its arrow
         self.pausing = self._action(bar, "Pause", "Space", self._pause_or_go_on, "Before the next point")
         self.off = self._action(
             None, "Pause with the current off", "Shift+Space", lambda: self._session.pause(current_off=True),
             "Before the next point, the current at zero meanwhile",
         )  # fmt: skip
-        menu, button = QMenu(self), bar.itemAt(0).widget()  # type: ignore[union-attr]
+        menu, button = QMenu(self), bar.widgetForAction(self.pausing)
         assert isinstance(button, QToolButton)
         menu.addAction(self.off)
         button.setMenu(menu)
@@ -132,7 +131,7 @@ class QueuePanel(QWidget):
         self.aborting_all = self._action(
             bar, "Abort all", "Ctrl+Shift+.", lambda: self._session.abort_all(), "End the run, and all that wait"
         )
-        bar.addSpacing(12)
+        bar.addSeparator()
         self.up = self._action(bar, "Up", "Ctrl+Up", lambda: self._move(-1), "Measure it earlier, as dragging does")
         self.down = self._action(bar, "Down", "Ctrl+Down", lambda: self._move(1), "Measure it later")
         self.duplicating = self._action(bar, "Duplicate", "Ctrl+D", self._duplicate, "Measure these runs once more")
@@ -147,16 +146,15 @@ class QueuePanel(QWidget):
         self.clearing = self._action(bar, "Clear ended", "Ctrl+L", self._clear, "Clear the list; files stay")
         self.opening = self._action(bar, "Open folder", "Ctrl+O", self._open_folder, "Where the run file is")
         self.copying = self._action(None, "Copy result", "Ctrl+C", self._copy, "Result and file as text")
-        bar.addStretch(1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 2, 4, 4)
         layout.setSpacing(2)
-        layout.addLayout(bar)
+        layout.addWidget(bar)
         layout.addWidget(table, stretch=1)
         layout.addWidget(self.total)
 
     def _action(
-        self, bar: QHBoxLayout | None, text: str, shortcut: str, slot: Callable[[], object], tip: str
+        self, bar: QToolBar | None, text: str, shortcut: str, slot: Callable[[], object], tip: str
     ) -> QAction:
         action = QAction(text, self.table)
         action.setShortcut(QKeySequence(shortcut))
@@ -165,10 +163,7 @@ class QueuePanel(QWidget):
         action.triggered.connect(lambda checked: slot())
         self.table.addAction(action)
         if bar is not None:
-            button = QToolButton()
-            button.setDefaultAction(action)
-            button.setAutoRaise(True)
-            bar.addWidget(button)
+            bar.addAction(action)
         return action
 
     def _reload(self) -> None:

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
 _LAYOUT = 1
 """Version of the docks: a state that was saved by another one is left alone."""
+_NARROW = 560  # pixels that the tabs take at least: with both docks beside them they fit a screen of 1366
+_QUEUE = 200  # pixels of the docks below, at first
 _SILENT = 3.0  # s after which a bench that is at one thing alone is said not to answer
 
 
@@ -82,6 +84,7 @@ class Window(QMainWindow):
             ("Measure", self.measure), ("Align", self.align), ("Stack", self.stack), ("Runs", self.runs),
         ):  # fmt: skip
             self.tabs.addTab(tab, name)
+        self.tabs.setMinimumWidth(_NARROW)  # whatever a tab in the back would like
         centre = QWidget()
         layout = QVBoxLayout(centre)
         layout.setContentsMargins(4, 4, 4, 4)
@@ -104,7 +107,9 @@ class Window(QMainWindow):
             (Qt.Corner.BottomLeftCorner, left), (Qt.Corner.BottomRightCorner, right),
         ):  # fmt: skip
             self.setCorner(corner, area)
+        self.resizeDocks([docks[2]], [_QUEUE], Qt.Orientation.Vertical)
         self._first_state = self.saveState(_LAYOUT)
+        self._docks, self._hidden = docks, list[QDockWidget]()
         self._build_bars(docks)
 
         self._restore()
@@ -188,6 +193,8 @@ class Window(QMainWindow):
         view.addSeparator()
         for dock in docks:
             view.addAction(dock.toggleViewAction())
+        self.alone = self._action("&Tab alone", "F11", self._show_tab_alone, "Hide the docks, or bring them back")
+        view.addAction(self.alone)
         view.addAction(self._action("&Default layout", "", self._default_layout, "Put every dock back"))
         view.addSeparator()
         self._add_schemes(view)
@@ -282,7 +289,18 @@ class Window(QMainWindow):
             self.grab().save(name)
 
     def _default_layout(self) -> None:
+        self._hidden.clear()
         self.restoreState(self._first_state, _LAYOUT)
+
+    def _show_tab_alone(self) -> None:
+        if self._hidden:
+            for dock in self._hidden:
+                dock.show()
+            self._hidden.clear()
+            return
+        self._hidden = [dock for dock in self._docks if not dock.isHidden()]
+        for dock in self._hidden:
+            dock.hide()
 
     # ----------------------------------------------------------- opened and closed
 
