@@ -14,7 +14,6 @@ from PyQt6.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
     QFormLayout,
-    QGridLayout,
     QHBoxLayout,
     QLabel,
     QScrollArea,
@@ -115,11 +114,10 @@ class StackTab(QWidget):
         scroll.setWidget(panel)
         scroll.setWidgetResizable(True)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setFixedWidth(310)
-        plots = QGridLayout()
-        plots.addWidget(self.tilt, 0, 0)
-        plots.addWidget(self.uniform, 0, 1)
-        plots.addWidget(self.kernel, 1, 0, 1, 2)
+        scroll.setFixedWidth(280)
+        plots = QVBoxLayout()
+        for plot in (self.tilt, self.uniform, self.kernel):
+            plots.addWidget(plot, stretch=1)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
         layout.addWidget(scroll)
