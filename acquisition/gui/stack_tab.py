@@ -63,7 +63,7 @@ class StackTab(QWidget):
         self.wavelength = _number("nm", 300, 1600, 780, 1, "Of the light, in vacuum")
         self.tilt = Plot(_DEPTH, ("Tilt m_z (10⁻⁶)", ""), "Tilt under the torque")
         self.uniform = Plot(_DEPTH, ("Tilt m_z (10⁻⁶)", ""), "Tilt under the calibration field")
-        self.kernel = Plot(_DEPTH, ("Kerr angle per m_z", "rad/nm"), "Depth sensitivity")
+        self.kernel = Plot(_DEPTH, ("Sensitivity", "rad/nm"), "Depth sensitivity: Kerr angle per m_z")
         self.numbers, self.fault = QLabel(), QLabel()
         self._build()
         self._later = QTimer(self)
