@@ -200,6 +200,8 @@ def _pickup(group: list[xarray.Dataset], runs: list[xarray.Dataset], findings: l
 
 def _phase_warnings(run: xarray.Dataset) -> list[str]:
     """Warn where the signal stands off the detection phase: what is in Y is missing in X."""
+    if not {"x", "y", "lock_in_status"} <= set(run.data_vars):  # imported data may not have them
+        return []
     x, y = (run[name].to_numpy() for name in ("x", "y"))
     good = (run["lock_in_status"].to_numpy() == 0) & np.isfinite(x) & np.isfinite(y)
     x, y = x[good], y[good]

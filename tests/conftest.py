@@ -61,11 +61,12 @@ def clean_wires() -> Iterator[tuple[list[Any], ...]]:
 
 
 @pytest.fixture(autouse=True)
-def run_index(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+def run_index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """An index of runs of the test's own, in a folder that does not exist yet."""
     path: Path = tmp_path_factory.mktemp("cache") / "asot" / "runs.sqlite"
-    monkeypatch.setattr(catalogue, "index_path", lambda: path)
-    return path
+    with pytest.MonkeyPatch.context() as patch:  # one of its own: that of a test is undone before its bench is closed
+        patch.setattr(catalogue, "index_path", lambda: path)
+        yield path
 
 
 @pytest.fixture

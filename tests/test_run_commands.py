@@ -358,24 +358,3 @@ def test_show_list_and_export_find_a_run_by_its_id(
     assert [float(line.split(",")[place]) for line in lines[1:]] == run["kerr_signal"].values.tolist()
     _, error = asot(capsys, "runs", "export", path.stem, "--out", str(folder), "--csv", str(target), code=2)
     assert "must be new" in error
-
-
-def test_csv_of_pymeasure_becomes_a_run_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    source = tmp_path / "old.csv"
-    source.write_text(
-        "#Procedure: <__main__.LoopProcedure>\n#Parameters:\n#\tField Max: 50.0 mT\n#Data:\n"
-        "Field (T),Voltage (V),Comment\n0.05,1e-6,\n-0.05,-1e-6,2\n",
-        encoding="utf-8",
-    )
-    arguments = ["runs", "import", str(source), "--sample", "py32-fused-silica", "--out", str(tmp_path)]
-    out, _ = asot(capsys, *arguments, "--signal", "voltage")
-    run = load_run(out.strip())
-    assert_array_equal(run["field"], [0.05, -0.05])
-    assert run["voltage"].attrs["units"] == "V" and np.isnan(run["comment"][0])
-    assert run.attrs["procedure"] == "__main__.LoopProcedure" and run.attrs["parameters"] == {"Field Max": "50.0 mT"}
-    assert check_run(Path(out.strip())) == []
-    _, error = asot(capsys, *arguments, code=2)
-    assert "exists" in error
-    source.write_text("Field (T),V\n0.05,oops\n", encoding="utf-8")
-    _, error = asot(capsys, *arguments, code=2)
-    assert "row 1" in error and list(tmp_path.glob("*.journal")) == []

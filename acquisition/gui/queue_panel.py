@@ -153,9 +153,7 @@ class QueuePanel(QWidget):
         layout.addWidget(table, stretch=1)
         layout.addWidget(self.total)
 
-    def _action(
-        self, bar: QToolBar | None, text: str, shortcut: str, slot: Callable[[], object], tip: str
-    ) -> QAction:
+    def _action(self, bar: QToolBar | None, text: str, shortcut: str, slot: Callable[[], object], tip: str) -> QAction:
         action = QAction(text, self.table)
         action.setShortcut(QKeySequence(shortcut))
         action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
