@@ -93,9 +93,7 @@ def fit_hall_loop(field: FloatArray, resistance: FloatArray, std: float | None =
     scale = 1.0 if std is None else std
 
     def model(values: FloatArray) -> tuple[FloatArray, FloatArray]:
-        design = _design(field, values[3])
-        turning = np.where(np.abs(field) < values[3], -values[0] * field / values[3] ** 2, 0.0)
-        return design @ values[:3] / scale, np.column_stack([design, turning]) / scale
+        return _design(field, values[3]) @ values[:3] / scale, _slopes(field, values) / scale
 
     starts = (anomalous, ordinary, offset, start)
     bounds = (0.01 * largest, largest)
@@ -104,13 +102,34 @@ def fit_hall_loop(field: FloatArray, resistance: FloatArray, std: float | None =
     fit = fit_nonlinear(model, resistance / scale, parameters, std is not None, _LARGEST_INFLATION)
     _require_saturation(field, float(fit.values[3]))
     dof = None if std is not None else fit.scatter_dof
-    units = ("ohm", "ohm/T", "ohm", "T")
-    stds = np.sqrt(np.diag(fit.covariance))
-    quantities = {
+    return HallFit(_quantities(fit.values, fit.covariance, dof), fit.residuals * scale)
+
+
+def planned_hall_loop(field: FloatArray, anomalous: float, saturation: float, std: float) -> dict[str, Estimate]:
+    """What `fit_hall_loop` will find of a loop without ordinary part and offset, by noise alone.
+
+    Parameters
+    ----------
+    field : (n,)
+        Fields along the normal (T), beyond saturation on both sides.
+    anomalous
+        Anomalous Hall resistance (ohm).
+    saturation
+        Field (T) at which the magnetisation stands along the normal.
+    std
+        Standard deviation (ohm) of one datum.
+    """
+    values = np.array([anomalous, 0.0, 0.0, saturation])
+    linear = fit_linear(_slopes(field, values), np.zeros_like(field), np.full_like(field, std), _NAMES)
+    return _quantities(values, linear.covariance, None)
+
+
+def _quantities(values: FloatArray, covariance: FloatArray, dof: float | None) -> dict[str, Estimate]:
+    stds, units = np.sqrt(np.diag(covariance)), ("ohm", "ohm/T", "ohm", "T")
+    return {
         name: Estimate(float(value), float(error), unit, dof=dof)
-        for name, value, error, unit in zip(_NAMES, fit.values, stds, units, strict=True)
+        for name, value, error, unit in zip(_NAMES, values, stds, units, strict=True)
     }
-    return HallFit(quantities, fit.residuals * scale)
 
 
 def _require_saturation(field: FloatArray, saturation: float) -> None:
@@ -125,6 +144,12 @@ def _require_saturation(field: FloatArray, saturation: float) -> None:
 def _design(field: FloatArray, saturation: float) -> FloatArray:
     """Response (n, 3) to anomalous and ordinary Hall resistance and offset."""
     return np.stack([np.clip(field / saturation, -1.0, 1.0), field, np.ones_like(field)], axis=-1)
+
+
+def _slopes(field: FloatArray, values: FloatArray) -> FloatArray:
+    """Derivatives (n, 4) of the loop by `_NAMES` at `values`."""
+    turning = np.where(np.abs(field) < values[3], -values[0] * field / values[3] ** 2, 0.0)
+    return np.column_stack([_design(field, values[3]), turning])
 
 
 def analyze_hall_loop(run: xarray.Dataset, sample: Sample) -> Finding:

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from pymeasure.experiment.parameters import FloatParameter, IntegerParameter
 
-from analysis.hall_loop import fit_hall_loop
+from analysis.hall_loop import planned_hall_loop
 from analysis.result import Estimate
 from analysis.run_file import Column
 from instruments import Bench
@@ -102,6 +102,5 @@ class HallLoop(ContactMeasurement):
         field = np.array([*self._fields()] * int(self.repeats))
         if self.highest_field() <= saturation:
             return {"signal": Estimate(resistance * self.current * 1e-3, noise, "V")}
-        clean = resistance * np.clip(field / saturation, -1, 1)
-        fit = fit_hall_loop(field, clean, noise / (self.current * 1e-3))
-        return {**fit.quantities, "signal": Estimate(resistance * self.current * 1e-3, noise, "V")}
+        planned = planned_hall_loop(field, resistance, saturation, noise / (self.current * 1e-3))
+        return {**planned, "signal": Estimate(resistance * self.current * 1e-3, noise, "V")}
