@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from acquisition.runner import Run
 from acquisition.states import FINAL, State
+
+if TYPE_CHECKING:
+    from acquisition.runner import Run
 
 
 @dataclass(frozen=True)

@@ -103,7 +103,8 @@ def window(qtbot: QtBot, qapp: QApplication, tmp_path: Path, monkeypatch: pytest
     apply_style(qapp)
     shown = Window(tmp_path / "runs", QSettings(str(tmp_path / "window.ini"), QSettings.Format.IniFormat))
     monkeypatch.setattr(sys, "excepthook", report_slot_errors(shown))
-    shown.show()
+    with qtbot.waitSignal(shown.loaded, timeout=30_000):
+        shown.show()
     yield shown
     unexpected = shown.errors.details.toPlainText() if shown.errors.isVisible() else ""
     if shown.isEnabled():  # else the test has closed it

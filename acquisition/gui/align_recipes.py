@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from acquisition.gui.session import Connection
-from acquisition.recipe import PlannedRun, Recipe, load_recipe
+
+if TYPE_CHECKING:
+    from acquisition.recipe import PlannedRun, Recipe
 
 
 def centring(connection: Connection) -> Recipe:
@@ -31,5 +33,7 @@ def _part(
     name: str, connection: Connection, wanted: Callable[[PlannedRun], bool], settings: Mapping[str, Any] | None = None
 ) -> Recipe:
     keys = {key.removeprefix("sample."): value for key, value in connection.settings.items() if "sample." in key[:7]}
+    from acquisition.recipe import load_recipe
+
     recipe = load_recipe(name, settings, sample=connection.sample, sample_settings=keys)
     return replace(recipe, runs=tuple(run for run in recipe.runs if wanted(run)))

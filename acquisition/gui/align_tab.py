@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QSplitter, QVBoxLayout, QWidget
@@ -21,11 +22,13 @@ from acquisition.gui.run_findings import RunFindings
 from acquisition.gui.session import Connection, Session
 from acquisition.gui.spot_map import SpotMap
 from acquisition.gui.strip_chart import StripChart
-from acquisition.recipe import Recipe
 from analysis.errors import InputError, describe
 from analysis.finding import Finding
 from analysis.result import Estimate
 from instruments.live import LiveReading
+
+if TYPE_CHECKING:
+    from acquisition.recipe import Recipe
 
 _OLD = 2.0  # s
 _FINE = 5e-9  # m

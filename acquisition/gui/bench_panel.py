@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from PyQt6.QtCore import QSize, Qt
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
@@ -15,8 +16,10 @@ from acquisition.gui.readings import TITLES, reading_lines
 from acquisition.gui.role_row import OK, RoleRow, RoleState, faulty, old, working
 from acquisition.gui.session import Activity, Session
 from acquisition.gui.theme import DOUBTFUL
-from instruments import Bench
 from instruments.live import LiveReading
+
+if TYPE_CHECKING:
+    from instruments import Bench
 
 _OLD = 2.0  # s
 _WIDTH = 290  # px

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QGridLayout, QLabel, QLineEdit, QPushButton, QWidget
 
 from acquisition.gui.session import Session
 from analysis.errors import InputError, describe
-from instruments import Bench
+
+if TYPE_CHECKING:
+    from instruments import Bench
 
 
 class NumberField(QLineEdit):

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 from PyQt6.QtWidgets import QComboBox, QLabel
 
 from acquisition.gui.control import Control
 from acquisition.gui.session import Session
-from instruments import Bench
 from instruments.roles import CurrentPath, Magnet
+
+if TYPE_CHECKING:
+    from instruments import Bench
 
 _FREQUENCY = 20150.0  # Hz, what the recipes use
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from acquisition.gui.control import Control
 from acquisition.gui.current_control import MagnetControl, RelayControl, SourceControl
 from acquisition.gui.lock_in_control import LockInControl, SignalSwitchControl
@@ -13,8 +15,10 @@ from acquisition.gui.motion_control import (
     StageControl,
 )
 from acquisition.gui.session import Activity, Session
-from instruments import Bench
 from instruments.roles import CurrentPath
+
+if TYPE_CHECKING:
+    from instruments import Bench
 
 _NEEDS = {"sample_source": ("relay", "lock_in"), "calibration_source": ("relay", "lock_in")}
 """What else has to answer before a role can be driven by hand."""

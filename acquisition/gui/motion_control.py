@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 from contextlib import suppress
 from functools import partial
+from typing import TYPE_CHECKING
 
 from PyQt6.QtWidgets import QComboBox, QLabel
 
 from acquisition.gui.control import Control
 from acquisition.gui.session import Session
-from instruments import Bench
 from instruments.errors import DeviceError
 from instruments.roles import QuarterWavePlate, Rotator
+
+if TYPE_CHECKING:
+    from instruments import Bench
 
 _UM = 1e-6
 _STEPS = ("0.1", "0.2", "0.5", "1", "2", "5", "10", "20", "50", "100")  # um

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PyQt6.QtCore import QModelIndex, QSize, Qt, QTimer, QUrl
 from PyQt6.QtGui import QAction, QColor, QDesktopServices, QKeySequence, QPainter, QPalette
@@ -41,10 +42,12 @@ from acquisition.gui.queue_model import (
 from acquisition.gui.session import Session
 from acquisition.gui.theme import SERIES
 from acquisition.queue_progress import queue_progress
-from acquisition.recipe import Recipe
-from acquisition.runner import Run
 from acquisition.states import FINAL, State
 from analysis.errors import InputError
+
+if TYPE_CHECKING:
+    from acquisition.recipe import Recipe
+    from acquisition.runner import Run
 
 _INTERVAL = 200  # ms between two looks at the progress
 _UNFINISHED = (State.ABORTED, State.FAILED, State.INTERRUPTED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton
@@ -11,9 +12,11 @@ from acquisition.gui.latest_job import LatestJob
 from acquisition.gui.message import of_error
 from acquisition.gui.session import Session
 from acquisition.gui.theme import DOUBTFUL
-from acquisition.recipe_left import RecipeLeft, recipe_left
 from acquisition.storage import Recovery, left_behind, recover
 from analysis.errors import AsotError
+
+if TYPE_CHECKING:
+    from acquisition.recipe_left import RecipeLeft
 
 
 class RecoveryBar(QFrame):
@@ -128,6 +131,8 @@ def _what_is_left(found: Recovery) -> RecipeLeft | str:
     if found.path is None:
         return ""
     try:
+        from acquisition.recipe_left import recipe_left
+
         return recipe_left(found.path)
     except AsotError as error:
         return str(error)

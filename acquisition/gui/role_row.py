@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from PyQt6.QtCore import QSize, Qt
 from PyQt6.QtGui import QMouseEvent, QPainter, QPaintEvent, QPalette
@@ -11,7 +11,9 @@ from PyQt6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QSizePolic
 from acquisition.gui.control import Control
 from acquisition.gui.readings import TITLES
 from acquisition.gui.theme import BAD, DOUBTFUL, GOOD
-from instruments.bench_check import InstrumentCheck
+
+if TYPE_CHECKING:
+    from instruments.bench_check import InstrumentCheck
 
 
 class RoleState(NamedTuple):

@@ -19,7 +19,6 @@ from analysis.errors import InputError
 from analysis.position_scan import position_map
 from analysis.result import Estimate
 from instruments.live import LiveReading
-from procedures import PositionScan
 
 _REACH = 60e-6  # m shown at first, either way
 _UM = 1e-6
@@ -80,6 +79,8 @@ class SpotMap(Plot):
 
     def _begin(self, one: LiveRun) -> None:
         procedure = one.planned.procedure
+        from procedures import PositionScan
+
         if isinstance(procedure, PositionScan) and procedure.axis == "map":
             self._run, self._drawn = one, 0
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PyQt6.QtCore import QByteArray, QSettings, Qt, QTimer
+from PyQt6.QtCore import QByteArray, QSettings, Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QAction, QActionGroup, QCloseEvent, QKeySequence
 from PyQt6.QtWidgets import (
     QDockWidget,
@@ -35,12 +36,13 @@ from acquisition.gui.recovery_bar import RecoveryBar
 from acquisition.gui.runs_tab import RunsTab
 from acquisition.gui.session import Activity, Connection, Session
 from acquisition.gui.stack_tab import StackTab
-from acquisition.gui.sweep_panel import SweepPanel
 from acquisition.gui.theme import BAD, DOUBTFUL, GOOD, Scheme, set_scheme
 from analysis.errors import AsotError
 
 if TYPE_CHECKING:
     import xarray
+
+    from acquisition.gui.sweep_panel import SweepPanel
 
 _LAYOUT = 1
 """Version of the docks: a state that was saved by another one is left alone."""
@@ -58,7 +60,16 @@ class Window(QMainWindow):
         Where run files go.
     settings
         Where the window's habits are kept.
+
+    Signals
+    -------
+    loaded()
+        The sweep panel is there: procedures and what they need are loaded after the window is shown.
     """
+
+    loaded = pyqtSignal()
+    sweep: SweepPanel
+    _imported = pyqtSignal(object)
 
     def __init__(self, folder: Path, settings: QSettings) -> None:
         super().__init__()
@@ -72,10 +83,8 @@ class Window(QMainWindow):
         self.messages = MessagePanel(self.session)
 
         self.bench = BenchPanel(self.session)
-        self.sweep = SweepPanel(self.session, folder)
         self.queue = QueuePanel(self.session)
         self.recovery = RecoveryBar(self.session, folder)
-        self.sweep.folder_changed.connect(self.recovery.look)
         self.measure, self.align = MeasureTab(self.session), AlignTab(self.session, folder)
         self.stack, self.runs = StackTab(self.session), RunsTab(self.session, folder, settings)
         self.runs.overlay_asked.connect(self._overlay)
@@ -97,7 +106,7 @@ class Window(QMainWindow):
         bottom = Qt.DockWidgetArea.BottomDockWidgetArea
         docks = [
             self._dock("Bench", self.bench, left),
-            self._dock("Sweep", self.sweep, right),
+            self._dock("Sweep", QLabel("Procedures are being loaded…"), right),
             self._dock("Queue", self.queue, bottom),
             self._dock("Messages", self.messages, bottom),
         ]
@@ -110,6 +119,8 @@ class Window(QMainWindow):
         self.resizeDocks([docks[2]], [_QUEUE], Qt.Orientation.Vertical)
         self._first_state = self.saveState(_LAYOUT)
         self._docks, self._hidden = docks, list[QDockWidget]()
+        self._imported.connect(lambda failure: self._add_sweep_panel(docks[1], folder, failure))
+        threading.Thread(target=self._import_procedures, name="procedures", daemon=True).start()
         self._build_bars(docks)
 
         self._restore()
@@ -130,6 +141,24 @@ class Window(QMainWindow):
         message = of_error(error)
         self.session.message_posted.emit(Message("warning", message.text, message.details, message.moment))
         self.errors.add(message)
+
+    def _import_procedures(self) -> None:
+        try:
+            import acquisition.gui.sweep_panel  # noqa: F401 - it takes a second, in which the window already lives
+        except Exception as error:
+            self._imported.emit(error)
+        else:
+            self._imported.emit(None)
+
+    def _add_sweep_panel(self, dock: QDockWidget, folder: Path, failure: Exception | None) -> None:
+        if failure is not None:
+            raise failure
+        from acquisition.gui.sweep_panel import SweepPanel
+
+        self.sweep = SweepPanel(self.session, folder)
+        self.sweep.folder_changed.connect(self.recovery.look)
+        dock.setWidget(self.sweep)
+        self.loaded.emit()
 
     def _overlay(self, dataset: xarray.Dataset) -> None:
         self.measure.overlay(dataset)

@@ -48,6 +48,7 @@ with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
     window = Window(folder / "runs", QSettings(str(folder / "window.ini"), QSettings.Format.IniFormat))
     session = window.session
     window.show()
+    wait_until(lambda: hasattr(window, "sweep"))
     window.connect_bench(Connection("simulated", "py32-fused-silica"))
     wait_until(lambda: session.activity is Activity.IDLE)
     runs = session.enqueue(load_recipe("asot-demo", {"parameters.steps": 21}), folder / "runs")
