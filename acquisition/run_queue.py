@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from acquisition.states import State
+from acquisition.states import State, TransitionError
 from analysis.errors import AsotError, InputError
 
 if TYPE_CHECKING:
@@ -84,7 +85,8 @@ class Queue:
         """Abort the run that is being measured and all that follow."""
         for run in reversed(self.runs):
             if run.state in (State.QUEUED, State.RUNNING, State.PAUSED):
-                run.abort(reason)
+                with suppress(TransitionError):  # it has ended between the look and the word
+                    run.abort(reason)
 
     def execute(self, bench_for: Callable[[Run], Bench]) -> list[RunResult]:
         """Measure until no queued run is left.
@@ -92,7 +94,7 @@ class Queue:
         Parameters
         ----------
         bench_for
-            Gives the open bench for a run. A run for which it raises AsotError is aborted with that reason.
+            Gives the open bench for a run. A run for which it raises is aborted with that reason.
 
         Returns
         -------
@@ -136,9 +138,10 @@ class Queue:
     def _execute(self, run: Run, bench_for: Callable[[Run], Bench]) -> None:
         try:
             bench = bench_for(run)
-        except AsotError as error:
-            if run.state is State.QUEUED:
-                run.abort(str(error))
+        except Exception as error:  # whatever keeps one bench from being opened, the queue goes on
+            reason = str(error) if isinstance(error, AsotError) else f"{type(error).__name__}: {error}"
+            with suppress(TransitionError):
+                run.abort(reason)
         else:
             if self._on_begin is not None:
                 self._on_begin(run)

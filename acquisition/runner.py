@@ -163,9 +163,11 @@ class Run:
     def abort(self, reason: str = "Aborted by the user.") -> None:
         """End the run before the next point; a queued run does not begin."""
         self._reason = reason
-        if self.state is State.QUEUED:
+
+        def note() -> None:
             self.result = RunResult(None, State.ABORTED, reason, 0)
-            self._lifecycle.move(State.ABORTED)
+
+        if self._lifecycle.cancel(note):
             return
         self._lifecycle.move(State.ABORTING)
         self._asked.set()

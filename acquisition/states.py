@@ -86,6 +86,18 @@ class Lifecycle:
         if self._listener is not None:
             self._listener(state)
 
+    def cancel(self, note: Callable[[], None]) -> bool:
+        """Go from QUEUED to ABORTED, `note` called just before; False where the run has begun already."""
+        with self._changed:
+            if self._state is not State.QUEUED:
+                return False
+            note()
+            self._state = State.ABORTED
+            self._changed.notify_all()
+        if self._listener is not None:
+            self._listener(State.ABORTED)
+        return True
+
     def wait_while(self, state: State, meanwhile: Callable[[], None]) -> State:
         """Wait (wall time) until the run has left `state`, and call `meanwhile` all along; signals get through."""
         while True:

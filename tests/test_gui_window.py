@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PyQt6.QtCore import QTimer
@@ -21,6 +22,7 @@ from acquisition.recipe import Recipe, load_recipe
 from acquisition.states import State
 from analysis import load_run
 from analysis.errors import InputError
+from instruments import openers
 from instruments.errors import DeviceError
 from instruments.roles import LockInReading
 
@@ -197,3 +199,47 @@ def test_a_signal_closes_the_window_safely(tmp_path: Path) -> None:
         child.kill()
         child.wait()
     assert child.returncode == 0 and "Traceback" not in errors
+
+
+def test_runs_on_a_bench_that_lost_an_instrument_between_samples_do_not_begin(
+    connected: Window, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = openers.role_openers
+
+    def one_is_silent(connections: Any, sample: Any) -> dict[str, Any]:
+        def silent() -> None:
+            raise DeviceError("perpendicular_magnet", "does not answer.", "Switch it on.")
+
+        return made(connections, sample) | {"perpendicular_magnet": silent}
+
+    monkeypatch.setattr(openers, "role_openers", one_is_silent)
+    settings = {"procedures.0.steps": 3, "procedures.0.polarizations": ["45 deg"], "procedures.0.repeats": 1}
+    recipe = load_recipe("field-sweep", settings, sample_settings={"name": "another"})
+    runs = connected.session.enqueue(recipe, tmp_path / "runs") + connected.session.enqueue(recipe, tmp_path / "runs")
+    qtbot.waitUntil(lambda: all(one.run.result is not None for one in runs), timeout=WAIT)
+    assert [one.state for one in runs] == [State.ABORTED] * 2
+    assert all("not so: perpendicular_magnet" in one.run.result.reason for one in runs if one.run.result)
+    assert list((tmp_path / "runs").glob("run-*")) == []
+
+
+def test_make_safe_between_two_samples_lets_nothing_begin(
+    connected: Window, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opening, go_on, opened = threading.Event(), threading.Event(), connected.session._open
+
+    def slow(*arguments: Any) -> None:
+        opening.set()
+        assert go_on.wait(WAIT)
+        opened(*arguments)
+
+    monkeypatch.setattr(connected.session, "_open", slow)
+    recipe = load_recipe("field-sweep", {"procedures.0.steps": 3}, sample_settings={"name": "another"})
+    (one,) = connected.session.enqueue(recipe, tmp_path / "runs")
+    qtbot.waitUntil(opening.is_set, timeout=WAIT)
+    assert connected.safe.isEnabled()
+    connected.safe.click()
+    go_on.set()
+    assert wait_for(qtbot, one) is State.ABORTED
+    qtbot.waitUntil(lambda: connected.session.activity is Activity.IDLE, timeout=WAIT)
+    assert one.run.result is not None and "safe-state button" in one.run.result.reason
+    assert list((tmp_path / "runs").glob("run-*")) == []

@@ -6,6 +6,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -18,7 +19,7 @@ from acquisition.gui.live_run import LiveRun, live_run
 from acquisition.gui.message import Message, Severity, of_error
 from acquisition.gui.permanent import keep_for_good
 from acquisition.run_queue import Queue
-from acquisition.states import State
+from acquisition.states import State, TransitionError
 from analysis.errors import InputError
 from instruments.clock import WallClock
 from instruments.live import LiveReading
@@ -226,11 +227,7 @@ class Session(QObject):
         -------
         list of LiveRun
         """
-        if self.bench is None:
-            raise InputError("Bench must be connected to measure; it is not. Connect it first.")
-        if self.bench.faults:
-            roles = ", ".join(self.bench.faults)
-            raise InputError(f"Every instrument must answer before a run; not so: {roles}. Mend that and reconnect.")
+        self._complete_bench()
         batch = batch or secrets.token_hex(4)
         added = [
             live_run(planned, recipe, folder, batch, resume if planned.number == first else None)
@@ -238,8 +235,8 @@ class Session(QObject):
             if planned.number >= first
         ]
         for one in added:
+            self.runs.append(one)  # first: the bench thread may take the run at once
             self._queue.add(one.run)
-            self.runs.append(one)
         self._in_order()
         self._jobs.put(self._measure)
         return added
@@ -260,7 +257,8 @@ class Session(QObject):
         """Abort the run that is being measured; the next one begins."""
         if (one := self.current) is not None:
             self._refuse_request()
-            one.run.abort()
+            with suppress(TransitionError):  # it has just ended
+                one.run.abort()
             self.queue_changed.emit()
 
     def abort_all(self, reason: str = "Aborted by the user.") -> None:
@@ -284,19 +282,23 @@ class Session(QObject):
     def make_safe(self) -> None:
         """Cut currents and field at once, whatever the bench thread does; every run is aborted.
 
-        Limits are given back when the bench thread is free again and has made everything safe.
+        Limits are given back when the bench thread is free again and has made everything safe. Between two samples,
+        while no bench is open, nothing that waits begins.
         """
+        self.abort_all("The safe-state button was pressed.")
         if self.bench is None or self._cut_off is None:
+            self.post("warning", "No bench is open just now: what waited was aborted, and nothing will be measured.")
             return
         cut_off, tripped = self._cut_off, threading.Event()
         cut_off.hold()
-        self.abort_all("The safe-state button was pressed.")
         self.cut_off_changed.emit(True)
 
         def trip() -> None:
-            reports = cut_off.trip(lambda report: None)
-            self._tell_safe("Currents and field cut off", reports)
-            tripped.set()
+            try:
+                reports = cut_off.trip(lambda report: None)
+                self._tell_safe("Currents and field cut off", reports)
+            finally:
+                tripped.set()
 
         threading.Thread(target=trip, name="cut off", daemon=True).start()
         self._jobs.put(lambda: self._lift(cut_off, tripped))
@@ -415,18 +417,25 @@ class Session(QObject):
         """Bench with the sample of `run` in it; a person is asked to change it on a bench that is not simulated."""
         from instruments.bench import read_bench
 
-        sample = self._live(run).planned.sample
-        if self.bench is None or self.connection is None:
-            raise InputError("Bench must be connected to measure; it is not. Connect it first.")
-        if self.bench.sample == sample.description:
-            return self.bench
-        self.bench.ask(f"Put sample {sample.description.name} under the microscope, then close the box.")
+        sample, bench = self._live(run).planned.sample, self._complete_bench()
+        if bench.sample == sample.description:
+            return bench
+        bench.ask(f"Put sample {sample.description.name} under the microscope, then close the box.")
+        assert self.connection is not None
         connection = self._with_sample(self.connection, sample)
         self._disconnect()
+        self._enter(Activity.CONNECTING, f"changing to sample {sample.description.name}")
         self._open(read_bench(connection.bench, connection.sample, connection.settings), connection)
-        if self.bench.faults:
-            raise next(iter(self.bench.faults.values()))
         self._enter(Activity.MEASURING)
+        return self._complete_bench()
+
+    def _complete_bench(self) -> Bench:
+        """The open bench, every instrument of which answers; InputError where it is not so."""
+        if self.bench is None:
+            raise InputError("Bench must be connected to measure; it is not. Connect it first.")
+        if self.bench.faults:
+            roles = ", ".join(self.bench.faults)
+            raise InputError(f"Every instrument must answer before a run; not so: {roles}. Mend that and reconnect.")
         return self.bench
 
     @staticmethod
@@ -454,14 +463,16 @@ class Session(QObject):
 
     def _lift(self, cut_off: CutOff, tripped: threading.Event) -> None:
         tripped.wait()
-        if self.bench is None:
+        if self.bench is None or cut_off is not self._cut_off:  # that bench was closed, and made safe by it
+            self.cut_off_changed.emit(self.cut_off)
             return
         self._enter(Activity.BUSY, "making the bench safe")
         reports = self.bench.make_safe()
-        cut_off.lift()
-        if any(not report.safe for report in reports):
-            self._tell_safe("Bench made safe", reports)
-        self.cut_off_changed.emit(False)
+        if all(report.safe for report in reports):
+            cut_off.lift()
+        else:
+            self._tell_safe("Currents and field stay held at zero until the bench is opened again", reports)
+        self.cut_off_changed.emit(self.cut_off)
         self._enter(Activity.IDLE)
 
     def _end(self) -> None:

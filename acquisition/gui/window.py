@@ -263,7 +263,6 @@ class Window(QMainWindow):
         connected, free = session.connected, session.activity in (Activity.IDLE, Activity.DISCONNECTED)
         assert self._kind_shown is not None
         self._kind_shown.setVisible(session.simulated)
-        self.safe.setEnabled(connected)
         self.connecting.setEnabled(free)
         self.reconnecting.setEnabled(free and session.connection is not None)
         self.disconnecting.setEnabled(free and connected)
