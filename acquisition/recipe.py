@@ -194,9 +194,24 @@ def parse_recipe(
     for planned in samples:
         for name, procedure in _procedures(file, planned.description, source):
             runs.append(PlannedRun(len(runs), name, procedure, planned))
+    _require_effect(configuration.override({}, settings or {}, source).get("parameters", {}), file, source)
     if len(runs) > MANY_RUNS:
         raise InputError(describe(source, f"make at most {MANY_RUNS} runs", len(runs), "Shorten its lists."))
     return Recipe(file.name, text, samples, tuple(runs), file.bench, file.comment, tuple(file.tags))
+
+
+def _require_effect(given: Mapping[str, Any], file: RecipeFile, source: str) -> None:
+    """Raise InputError where every procedure sets a parameter itself that was `given` for all of them."""
+    for key, value in given.items():
+        places = [
+            f"procedures.{index}.{'loop.' if key in table.get('loop', {}) else ''}{key}"
+            for index, table in enumerate(file.procedures)
+            if key in table or key in table.get("loop", {})
+        ]
+        if len(places) == len(file.procedures):
+            remedy = f"Write {' and '.join(f'--set recipe.{place}=...' for place in places)} instead."
+            must = f"reach a procedure, but is without effect: each sets its own ({', '.join(places)})"
+            raise InputError(describe(f"{source}: key 'parameters.{key}'", must, value, remedy))
 
 
 def _samples(file: RecipeFile, sample: str, changes: Mapping[str, Any], source: str) -> tuple[PlannedSample, ...]:

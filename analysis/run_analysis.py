@@ -18,7 +18,7 @@ from analysis.executors import Crash, Executor, executor
 from analysis.finding import Finding
 from analysis.result import Estimate
 from analysis.run_groups import run_files, sample_of, units
-from analysis.run_inputs import RunInput, read_input, warning, without_duplicates
+from analysis.run_inputs import RunInput, each_point_once, read_input, warning, without_duplicates
 from analysis.sample_analysis import SampleAnalysis
 from analysis.stack import require
 from analysis.substrate_background import SubstrateBackground
@@ -118,9 +118,9 @@ def analyze(
     of_blank = [*blank, *(choices.folder / name for name in choices.file.blank)]
     blanks = run_files(of_blank) if of_blank else []
     with executor(len(files), workers, scheduler) as run:
-        inputs = without_duplicates(_described(run, files, choices))
+        inputs = each_point_once(without_duplicates(_described(run, files, choices)))
         _check_sample_changes(inputs, choices)
-        blank_inputs = without_duplicates(_described(run, blanks, choices))
+        blank_inputs = each_point_once(without_duplicates(_described(run, blanks, choices)))
         told = UnitAnalysis()
         background: SubstrateBackground | None = None
         if blanks:

@@ -16,7 +16,7 @@ Verdict = Literal["used", "incomplete", "left out"]
 
 _KEPT = (
     "batch", "exit_reason", "light_side", "number", "overrides", "parameters", "path", "points", "points_planned",
-    "procedure", "run_id", "sample", "status",
+    "procedure", "resumed_from", "run_id", "sample", "status",
 )  # fmt: skip
 """Attributes on which grouping and selection rest."""
 
@@ -127,6 +127,42 @@ def without_duplicates(inputs: Sequence[RunInput]) -> list[RunInput]:
     return result
 
 
+def each_point_once(inputs: Sequence[RunInput]) -> list[RunInput]:
+    """Leave out runs whose points are in another one: of runs that share some by being resumed the longest stays.
+
+    Of equally long ones a run that was resumed gives way to its successor, and the first by name stays.
+    """
+
+    def rank(entry: RunInput) -> tuple[int, int, str]:
+        return -entry.attrs["points"], -len(_earlier(entry)), entry.path.name
+
+    kept: list[RunInput] = []
+    result = {entry.path: entry for entry in inputs}
+    for entry in sorted((entry for entry in inputs if entry.verdict != "left out"), key=rank):
+        other = next((longer for longer in kept if _ids(longer) & _ids(entry)), None)
+        if other is None:
+            kept.append(entry)
+        elif entry.attrs["run_id"] in _earlier(other):
+            reason = f"its points are in {other.path.name}, which was resumed from it"
+            result[entry.path] = entry.left_out("duplicate", reason)
+        else:
+            reason = f"it shares points with {other.path.name}, which is kept: both go on with the same run"
+            if other.attrs["run_id"] in _earlier(entry):
+                reason = f"it was resumed from {other.path.name}, which has more points"
+            result[entry.path] = entry.left_out("duplicate", reason)
+    return list(result.values())
+
+
+def _earlier(entry: RunInput) -> set[str]:
+    """Ids of the runs whose points a run took over."""
+    return {str(origin["run_id"]) for origin in entry.attrs.get("resumed_from", ())}
+
+
+def _ids(entry: RunInput) -> set[str]:
+    """Ids of the runs whose points are in a run."""
+    return {str(entry.attrs["run_id"]), *_earlier(entry)}
+
+
 def warning(entry: RunInput) -> str | None:
     """What is told of an input, None for one that is used as it is."""
     if entry.verdict == "left out":
@@ -144,6 +180,9 @@ def _check(attributes: Mapping[str, Any], path: Path) -> None:
     optional: dict[str, type | tuple[type, ...]] = {"overrides": dict, "batch": str, "light_side": str, "number": int}
     wrong = [key for key, kind in kinds.items() if not isinstance(attributes.get(key), kind)]
     wrong += [key for key, kind in optional.items() if key in attributes and not isinstance(attributes[key], kind)]
+    origins = attributes.get("resumed_from", [])
+    if not isinstance(origins, list) or not all(isinstance(run, dict) and "run_id" in run for run in origins):
+        wrong.append("resumed_from")
     if wrong:
         raise RunFileError(
             f"Run file {path} must have the metadata {', '.join(wrong)}; they are missing or of another kind. Restore "

@@ -80,6 +80,10 @@ def test_wrong_sample_file_is_explained_in_one_line(
         (["run", "no-such-recipe"], ["no-such-recipe", "field-sweep"]),
         (["run", "field-sweep", "--set", "recipe.procedures.0.procedure=fieldsweep"], ["'procedure'", "field-sweep"]),
         (["run", "field-sweep", "--set", "recipe.procedures.0.path=coli"], ["'path'", "'sample', 'coil'"]),
+        (
+            ["run", "field-sweep", "--set", "recipe.parameters.current=20 mA"],
+            ["'parameters.current'", "without effect", "'20 mA'", "--set recipe.procedures.0.current=..."],
+        ),
         (["analyze", "nowhere"], ["nowhere", "does not exist"]),
         (["analyze", "."], ["run-*.h5"]),
         (["analyze", ".", "--current-density", "5 mA"], ["--current-density", "'5 mA'"]),

@@ -60,11 +60,11 @@ def numbered(folder: Path, number: int) -> Path:
     return next(path for path in run_files([folder]) if load_run(path).attrs["number"] == number)
 
 
-def recovered(path: Path, points: int) -> Path:
+def recovered(path: Path, points: int, **changes: Any) -> Path:
     """What `asot recover` makes of a run whose process died after so many points; the whole run goes."""
     run = load_run(path)
     own = ("path", "sha256", "sample", "status", "exit_reason", "schema_version", "end_time")
-    metadata = {key: value for key, value in run.attrs.items() if key not in own}
+    metadata = {key: value for key, value in run.attrs.items() if key not in own} | changes
     with h5py.File(path) as file:
         notes = {
             name: bytes(file[f"entry/notes/{name}/data"][()]).decode()
@@ -77,7 +77,7 @@ def recovered(path: Path, points: int) -> Path:
     ]
     journal = path.with_suffix(".journal")
     for old in (path, path.with_name(path.name + ".sha256")):
-        old.unlink()
+        old.unlink(missing_ok=True)
     with Journal.create(journal, metadata, notes, columns) as writer:
         writer.extend({column.name: run[column.name].to_numpy()[:points] for column in columns})
     (found,) = recover(path.parent)
@@ -171,6 +171,22 @@ def test_recovered_run_with_too_few_points_leaves_its_sample_out(folder: Path) -
     recovered(numbered(folder, 3), 6)
     found = analyze([folder])
     assert found.samples == () and any("branch or three pairs of fields" in text for text in found.warnings)
+
+
+def test_points_taken_over_by_a_resumed_run_count_once(folder: Path) -> None:
+    whole = numbered(folder, 3)
+    alone = torque(analyze([folder])).value
+    start = recovered(shutil.copy(whole, whole.with_name("run-20200101T000000Z-start000.h5")), 20, run_id="start")
+    origin = [{"run_id": "start", "file": start.name, "sha256": "", "status": "interrupted", "points": 20}]
+    short = shutil.copy(whole, whole.with_name("run-20200102T000000Z-short000.h5"))
+    recovered(short, 40, run_id="short", resumed_from=origin)
+    recovered(whole, 60, resumed_from=origin)
+    found = analyze([folder])
+    assert torque(found).value == alone
+    assert {entry.path: entry.reason for entry in found.inputs if entry.fault == "duplicate"} == {
+        start: f"its points are in {whole.name}, which was resumed from it",
+        short: f"it shares points with {whole.name}, which is kept: both go on with the same run",
+    }
 
 
 def test_statuses_that_count_are_a_choice(folder: Path) -> None:
