@@ -133,7 +133,9 @@ def test_an_instrument_that_does_not_answer_is_named_and_no_run_begins(
     settings = {"bench.lock_in.resource": "GPIB0::9::INSTR"}
     window.connect_bench(Connection("simulated", "py32-fused-silica", settings))
     qtbot.waitUntil(lambda: window.session.activity is Activity.IDLE, timeout=WAIT)
-    assert any("lock_in" in text and "GPIB0::9::INSTR" in text for text in window.messages.texts())
+    qtbot.waitUntil(
+        lambda: any("lock_in" in text and "GPIB0::9::INSTR" in text for text in window.messages.texts()), timeout=WAIT
+    )
     with pytest.raises(InputError, match="Every instrument must answer before a run; not so: lock_in"):
         window.session.enqueue(short_recipe(), tmp_path)
 

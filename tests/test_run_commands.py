@@ -104,10 +104,10 @@ def test_plan_says_points_duration_size_and_largest_values(capsys: pytest.Captur
     assert list(tmp_path.iterdir()) == []
 
 
-def test_million_points_are_questioned_and_not_started(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    arguments = ["run", "field-sweep", "--out", str(tmp_path / "out"), "--set", "recipe.procedures.0.steps=100000"]
+def test_very_many_points_are_questioned_and_not_started(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    arguments = ["run", "field-sweep", "--out", str(tmp_path / "out"), "--set", "recipe.procedures.0.steps=30000"]
     _, error = asot(capsys, *arguments, code=2)
-    assert "400,000 points" in error and "--yes" in error
+    assert "120,000 points" in error and "--yes" in error
     assert not (tmp_path / "out").exists()
     _, error = asot(capsys, *arguments, "--dry-run")
     assert "confirmed" in error
