@@ -48,6 +48,7 @@ _LAYOUT = 1
 """Version of the docks: a state that was saved by another one is left alone."""
 _NARROW = 560  # pixels that the tabs take at least: with both docks beside them they fit a screen of 1366
 _QUEUE = 200  # pixels of the docks below, at first
+_PAINTED = 100  # ms after which the window is on the screen: what is loaded before delays it
 _SILENT = 3.0  # s after which a bench that is at one thing alone is said not to answer
 
 
@@ -120,7 +121,8 @@ class Window(QMainWindow):
         self._first_state = self.saveState(_LAYOUT)
         self._docks, self._hidden = docks, list[QDockWidget]()
         self._imported.connect(lambda failure: self._add_sweep_panel(docks[1], folder, failure))
-        threading.Thread(target=self._import_procedures, name="procedures", daemon=True).start()
+        loading = threading.Thread(target=self._import_procedures, name="procedures", daemon=True)
+        QTimer.singleShot(_PAINTED, lambda: loading.start())  # Qt holds no thread alive by its method
         self._build_bars(docks)
 
         self._restore()
